@@ -1,0 +1,87 @@
+# A room is a folder of sources that becomes one library; its link line is the list of rooms that
+# it may look at, so an include that climbs a floor does not even link.
+
+# antiphon_proto(FOLDER): every .proto of the folder as one library.
+function(antiphon_proto folder)
+  file(GLOB schemas CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.proto)
+  set(generated ${CMAKE_BINARY_DIR}/generated)
+  set(sources)
+  foreach(schema ${schemas})
+    get_filename_component(stem ${schema} NAME_WE)
+    set(out ${generated}/${folder}/${stem}.pb)
+    add_custom_command(
+      OUTPUT ${out}.cc ${out}.h
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
+      COMMAND protobuf::protoc --proto_path=${CMAKE_SOURCE_DIR} --cpp_out=${generated} ${schema}
+      DEPENDS ${schema} ${schemas}
+      VERBATIM)
+    list(APPEND sources ${out}.cc)
+  endforeach()
+  add_library(${folder} STATIC ${sources})
+  target_include_directories(${folder} SYSTEM PUBLIC ${generated})
+  target_compile_options(${folder} PRIVATE -w)
+  target_link_libraries(${folder} PUBLIC protobuf::libprotobuf)
+  if(ANTIPHON_SANITIZE)
+    target_compile_options(${folder} PRIVATE -fsanitize=${ANTIPHON_SANITIZE})
+  endif()
+  set_target_properties(${folder} PROPERTIES CXX_CLANG_TIDY "")
+endfunction()
+
+# antiphon_room(FOLDER [ROOMS ...] [LINKS ...]): the library `common_base` of folder `common/base`.
+# main.cc is left out: it belongs to a binary. A source named *_avx2.cc or *_avx512.cc is compiled
+# for that instruction set and called only after a run-time check.
+function(antiphon_room folder)
+  cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
+  string(REPLACE "/" "_" room ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  file(GLOB mains CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*main.cc)
+  if(mains)
+    list(REMOVE_ITEM sources ${mains})
+  endif()
+  if(sources)
+    set(scope PUBLIC)
+    add_library(${room} STATIC ${sources})
+    target_link_libraries(${room} PRIVATE antiphon_flags)
+  else()
+    set(scope INTERFACE)
+    add_library(${room} INTERFACE)
+  endif()
+  target_include_directories(${room} ${scope} ${CMAKE_SOURCE_DIR})
+  string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
+  target_link_libraries(${room} ${scope} ${rooms} ${ARG_LINKS} Threads::Threads)
+  foreach(source ${sources})
+    if(source MATCHES "_avx2\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3")
+    elseif(source MATCHES "_avx512\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "-march=x86-64-v4;-mprefer-vector-width=512")
+    endif()
+  endforeach()
+endfunction()
+
+# antiphon_binary(NAME MAIN ROOMS ... [LINKS ...]): bin/NAME from one main.
+function(antiphon_binary name main)
+  cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
+  string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/${main})
+  target_link_libraries(${name} PRIVATE antiphon_flags ${rooms} ${ARG_LINKS})
+endfunction()
+
+# antiphon_tests(FOLDER LABEL ROOMS ... [LINKS ...]): every tests/FOLDER/*_test.cc in one binary,
+# each case a ctest of that label.
+function(antiphon_tests folder label)
+  cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_tests ${sources})
+  target_link_libraries(${name}_tests PRIVATE antiphon_flags ${rooms} tests_support
+    GTest::gmock GTest::gtest_main ${ARG_LINKS})
+  target_compile_definitions(${name}_tests PRIVATE
+    ANTIPHON_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ANTIPHON_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS ${label} TIMEOUT 120)
+endfunction()

@@ -1,0 +1,129 @@
+// RpcNode: requests and replies over one Endpoint, for a thread that may be client, server or both.
+//
+// Owned by the endpoint's thread. Nothing blocks but Poll, and only for as long as it is told.
+// A call is sent again every `retry_after` until its reply or its deadline comes, under the same
+// request id: every method is therefore written so that a repeated request does no harm.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include <google/protobuf/message_lite.h>
+
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/net/transport.h"
+#include "common/wire/frame.h"
+#include "proto/cluster.pb.h"
+
+namespace antiphon {
+
+using CallId = uint64_t;
+
+// A request that was checked (limits, checksums) but whose meta is not parsed yet.
+struct Request {
+  PeerId from = 0;
+  FrameHeader header;
+  Message message;
+
+  Method method() const { return static_cast<Method>(header.method); }
+  Status Parse(google::protobuf::MessageLite& meta) const { return ParseMeta(message, meta); }
+};
+
+// Where a reply goes; kept as long as the answer is owed.
+struct ReplyAddress {
+  PeerId to = 0;
+  uint64_t request_id = 0;
+  uint16_t method = 0;
+};
+
+// Answers requests, at once or later, by RpcNode::Reply with the request's address.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  virtual void OnRequest(Request& request) = 0;
+};
+
+// Gets the reply of a call it made: exactly once for each, with kDeadlineExceeded or kUnavailable
+// when none came.
+class ReplyHandler {
+ public:
+  virtual ~ReplyHandler() = default;
+  virtual void OnReply(CallId call, const Status& status, const Message& reply) = 0;
+};
+
+struct CallOptions {
+  Duration deadline = std::chrono::seconds(30);
+  Duration retry_after = std::chrono::seconds(2);
+};
+
+struct RpcOptions {
+  Incarnation incarnation = 0;
+  size_t max_calls_in_flight = 1024;
+};
+
+class RpcNode {
+ public:
+  // `handler` may be null: requests are then answered with kUnimplemented.
+  RpcNode(Endpoint& endpoint, Clock& clock, const RpcOptions& options, RequestHandler* handler);
+
+  // Stamped on everything that is sent from now on.
+  void SetCluster(uint64_t cluster_id, uint64_t epoch);
+
+  // Sends a request. The buffers are kept until the call ends. Errors, a full queue included, come
+  // through `handler` like any other end of a call, during a later Poll.
+  CallId Call(PeerId to, Method method, const google::protobuf::MessageLite& meta,
+              std::span<const Buffer> bulk, const CallOptions& options, ReplyHandler& handler);
+
+  // Forgets a call; its handler hears nothing more.
+  void Cancel(CallId call);
+
+  static ReplyAddress AddressOf(const Request& request);
+  void Reply(const ReplyAddress& to, const google::protobuf::MessageLite& meta,
+             std::span<const Buffer> bulk);
+  void ReplyError(const ReplyAddress& to, const Status& status);
+
+  // Receives what is there (waiting up to `timeout` for the first), calls the handlers, sends
+  // again what is late and ends what is past its deadline. True when any message was received.
+  bool Poll(Duration timeout);
+
+  // When the next retry or deadline is due; callers that wait elsewhere use it.
+  Time NextDue() const;
+
+  BufferPool& pool() { return pool_; }
+  Endpoint& endpoint() { return endpoint_; }
+  uint64_t bad_frames_total() const { return bad_frames_total_; }
+  size_t calls_in_flight() const { return calls_.size(); }
+
+ private:
+  struct PendingCall {
+    PeerId to = 0;
+    Message message;
+    Time deadline;
+    Time retry_at;
+    Duration retry_after{};
+    ReplyHandler* handler = nullptr;
+    Status failure;  // of the last attempt to send
+  };
+
+  void Dispatch(Incoming incoming);
+  void EndLateCalls();
+  void Send(PeerId to, Message message, Status* failure);
+
+  Endpoint& endpoint_;
+  Clock& clock_;
+  RpcOptions options_;
+  RequestHandler* handler_;
+  BufferPool pool_;
+  uint64_t cluster_id_ = 0;
+  uint64_t epoch_ = 0;
+  CallId next_call_ = 1;
+  std::unordered_map<CallId, PendingCall> calls_;
+  uint64_t bad_frames_total_ = 0;
+};
+
+}  // namespace antiphon
