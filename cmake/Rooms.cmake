@@ -29,8 +29,7 @@ endfunction()
 
 # antiphon_room(FOLDER [ROOMS ...] [LINKS ...]): the library `common_base` of folder `common/base`.
 # main.cc is left out: it belongs to a binary. A source named *_avx2.cc or *_avx512.cc is compiled
-# for that instruction set and called only after a run-time check; *_generic.cc is its sibling for
-# every machine. All three hold loops that the compiler is to vectorise, hence -O3.
+# for that instruction set and called only after a run-time check.
 function(antiphon_room folder)
   cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
   string(REPLACE "/" "_" room ${folder})
@@ -48,18 +47,20 @@ function(antiphon_room folder)
     add_library(${room} INTERFACE)
   endif()
   target_include_directories(${room} ${scope} ${CMAKE_SOURCE_DIR})
+  # The target all_verify_interface_header_sets compiles each header on its own; lint builds it.
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.h)
+  if(headers)
+    target_sources(${room} ${scope} FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
+    set_target_properties(${room} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
   string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
   target_link_libraries(${room} ${scope} ${rooms} ${ARG_LINKS} Threads::Threads)
-  set(vectorise "-O3;-fno-trapping-math")
   foreach(source ${sources})
     if(source MATCHES "_avx2\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "-march=x86-64-v3;${vectorise}")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3")
     elseif(source MATCHES "_avx512\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "-march=x86-64-v4;-mprefer-vector-width=512;${vectorise}")
-    elseif(source MATCHES "_generic\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${vectorise}")
+        "-march=x86-64-v4;-mprefer-vector-width=512")
     endif()
   endforeach()
 endfunction()
@@ -73,7 +74,7 @@ function(antiphon_binary name main)
 endfunction()
 
 # antiphon_tests(FOLDER LABEL ROOMS ... [LINKS ...]): every tests/FOLDER/*_test.cc in one binary,
-# each case a ctest of that label.
+# each case a ctest of that label. The target tests_LABEL builds all binaries of a label.
 function(antiphon_tests folder label)
   cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
@@ -87,6 +88,17 @@ function(antiphon_tests folder label)
     GTest::gmock GTest::gtest_main ${ARG_LINKS})
   target_compile_definitions(${name}_tests PRIVATE
     ANTIPHON_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ANTIPHON_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  if(TARGET tests_precompiled)
+    target_precompile_headers(${name}_tests REUSE_FROM tests_precompiled)
+  endif()
+  add_dependencies(tests_${label} ${name}_tests)
+  # A sanitizer makes a test several times slower.
   gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS ${label} TIMEOUT 120)
+    PROPERTIES LABELS ${label} TIMEOUT $<IF:$<BOOL:${ANTIPHON_SANITIZE}>,600,120>)
+endfunction()
+
+# antiphon_check(NAME LABEL COMMAND ...): a command as a ctest, run in the root of the tree.
+function(antiphon_check name label)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600)
 endfunction()
