@@ -1,6 +1,7 @@
 #include "common/base/thread.h"
 
 #include <pthread.h>
+
 #include <utility>
 
 namespace antiphon {
