@@ -12,11 +12,10 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
-
-#include "common/base/mutex.h"
 
 namespace antiphon {
+
+struct BufferPoolState;
 
 class Buffer {
  public:
@@ -57,6 +56,8 @@ class Buffer {
 
  private:
   friend class BufferPool;
+  friend struct BufferPoolState;
+  // Lies in front of the bytes, except those of somebody else.
   struct Block {
     std::atomic<int> handles{1};
     std::byte* data = nullptr;
@@ -64,9 +65,11 @@ class Buffer {
     size_t capacity = 0;
     void (*release)(void* hint) = nullptr;
     void* hint = nullptr;
-    std::shared_ptr<struct BufferPoolState> pool;  // set: the block goes back there
+    std::shared_ptr<BufferPoolState> pool;  // set: the block goes back there
   };
   explicit Buffer(Block* block) : block_(block) {}
+  static Block* NewBlock(size_t capacity);
+  static void DeleteBlock(Block* block);
   void Release();
 
   Block* block_ = nullptr;
@@ -74,17 +77,22 @@ class Buffer {
 
 // BufferPool: keeps blocks that were used once, because a fresh megabyte costs more in page faults
 // than sending it. Any thread may acquire and any thread may drop the last handle, also after the
-// pool itself is gone.
+// pool itself is gone. Idle blocks hold at most `max_idle_bytes`; those of the sizes that lie idle
+// most are given back to the heap first.
 class BufferPool {
  public:
-  BufferPool();
+  explicit BufferPool(size_t max_idle_bytes = size_t{64} << 20);
   ~BufferPool();
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
 
   // `size` bytes, 64-byte aligned, with whatever they held before.
   Buffer Acquire(size_t size);
 
+  size_t idle_bytes() const;
+
  private:
-  std::shared_ptr<struct BufferPoolState> state_;
+  std::shared_ptr<BufferPoolState> state_;
 };
 
 }  // namespace antiphon

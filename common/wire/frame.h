@@ -2,10 +2,12 @@
 //
 // Frame 0 is a FrameHeader of kFrameHeaderBytes, little-endian. Frame 1 is the protobuf message of
 // the method (of a reply with an error: the error's text). The others are raw keys and floats.
-// The header's checksum covers the header; the body's covers frames 1 and up. Decoding checks
-// every limit before anything is allocated, and never stops the process. Pure functions.
+// The header's checksum covers the header; the body's covers frames 1 and up, and where each ends.
+// Decoding checks every limit before anything is allocated, and never stops the process. Pure
+// functions. docs/wire.md has the format byte by byte.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +48,7 @@ struct FrameHeader {
 // Up to kMaxFrames buffers, without an allocation of its own.
 class Message {
  public:
+  // There must be room: whoever takes frames from outside counts them first.
   void Add(Buffer frame);
   void Clear();
   size_t size() const { return count_; }
@@ -53,7 +56,7 @@ class Message {
   Buffer& operator[](size_t i) { return frames_[i]; }
   std::span<const Buffer> frames() const { return {frames_.data(), count_}; }
   // The bulk frames, from frame 2.
-  std::span<const Buffer> bulk() const;
+  std::span<const Buffer> bulk() const { return frames().subspan(std::min<size_t>(2, count_)); }
 
  private:
   std::array<Buffer, kMaxFrames> frames_;
@@ -64,15 +67,21 @@ void EncodeHeader(const FrameHeader& header, std::span<std::byte, kFrameHeaderBy
 StatusOr<FrameHeader> DecodeHeader(std::span<const std::byte> bytes);
 
 // A whole message: fills in counts, sizes and checksums of `header`. `meta` may be null (empty).
-Message EncodeMessage(FrameHeader header, const google::protobuf::MessageLite* meta,
-                      std::span<const Buffer> bulk, BufferPool& pool);
-// A reply that carries `status` and its text.
+// kResourceExhausted when `meta` or the body is larger than a peer would take.
+StatusOr<Message> EncodeMessage(FrameHeader header, const google::protobuf::MessageLite* meta,
+                                std::span<const Buffer> bulk, BufferPool& pool);
+// A reply that carries `status` (not success) and its text, cut where it is too long to be read.
 Message EncodeError(FrameHeader header, const Status& status, BufferPool& pool);
 
-// Checks magic, version, header checksum, frame count, limits and body checksum.
+// Checks magic, version, header checksum, frame count, limits and body checksum. kInvalidArgument:
+// not one of our peers; kUnimplemented: one of another version; kDataLoss: damaged on the way;
+// kResourceExhausted: past a limit.
 StatusOr<FrameHeader> CheckMessage(const Message& message);
 
-// Parses frame 1 of a checked message.
+// Parses frame 1 of a checked message. `meta` keeps its memory between calls.
 Status ParseMeta(const Message& message, google::protobuf::MessageLite& meta);
+
+// What a checked reply says: success, or the error that EncodeError put into it.
+Status ReplyStatus(const FrameHeader& header, const Message& message);
 
 }  // namespace antiphon
