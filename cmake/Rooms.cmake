@@ -29,7 +29,8 @@ endfunction()
 
 # antiphon_room(FOLDER [ROOMS ...] [LINKS ...]): the library `common_base` of folder `common/base`.
 # main.cc is left out: it belongs to a binary. A source named *_avx2.cc or *_avx512.cc is compiled
-# for that instruction set and called only after a run-time check.
+# for that instruction set and called only after a run-time check; *_generic.cc is its sibling for
+# every machine. All three hold loops that the compiler is to vectorise, hence -O3.
 function(antiphon_room folder)
   cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
   string(REPLACE "/" "_" room ${folder})
@@ -49,12 +50,16 @@ function(antiphon_room folder)
   target_include_directories(${room} ${scope} ${CMAKE_SOURCE_DIR})
   string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
   target_link_libraries(${room} ${scope} ${rooms} ${ARG_LINKS} Threads::Threads)
+  set(vectorise "-O3;-fno-trapping-math")
   foreach(source ${sources})
     if(source MATCHES "_avx2\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "-march=x86-64-v3;${vectorise}")
     elseif(source MATCHES "_avx512\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "-march=x86-64-v4;-mprefer-vector-width=512")
+        "-march=x86-64-v4;-mprefer-vector-width=512;${vectorise}")
+    elseif(source MATCHES "_generic\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${vectorise}")
     endif()
   endforeach()
 endfunction()
