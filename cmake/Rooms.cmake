@@ -48,6 +48,12 @@ function(antiphon_room folder)
     add_library(${room} INTERFACE)
   endif()
   target_include_directories(${room} ${scope} ${CMAKE_SOURCE_DIR})
+  # The target all_verify_interface_header_sets compiles each header on its own; lint builds it.
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.h)
+  if(headers)
+    target_sources(${room} ${scope} FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
+    set_target_properties(${room} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
   string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
   target_link_libraries(${room} ${scope} ${rooms} ${ARG_LINKS} Threads::Threads)
   set(vectorise "-O3;-fno-trapping-math")
@@ -73,7 +79,7 @@ function(antiphon_binary name main)
 endfunction()
 
 # antiphon_tests(FOLDER LABEL ROOMS ... [LINKS ...]): every tests/FOLDER/*_test.cc in one binary,
-# each case a ctest of that label.
+# each case a ctest of that label. The target tests_LABEL builds all binaries of a label.
 function(antiphon_tests folder label)
   cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
@@ -87,6 +93,17 @@ function(antiphon_tests folder label)
     GTest::gmock GTest::gtest_main ${ARG_LINKS})
   target_compile_definitions(${name}_tests PRIVATE
     ANTIPHON_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ANTIPHON_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  if(TARGET tests_precompiled)
+    target_precompile_headers(${name}_tests REUSE_FROM tests_precompiled)
+  endif()
+  add_dependencies(tests_${label} ${name}_tests)
+  # A sanitizer makes a test several times slower.
   gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS ${label} TIMEOUT 120)
+    PROPERTIES LABELS ${label} TIMEOUT $<IF:$<BOOL:${ANTIPHON_SANITIZE}>,600,120>)
+endfunction()
+
+# antiphon_check(NAME LABEL COMMAND ...): a command as a ctest, run in the root of the tree.
+function(antiphon_check name label)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600)
 endfunction()

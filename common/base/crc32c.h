@@ -10,6 +10,8 @@ namespace antiphon {
 // The checksum of what `crc` covers followed by `bytes`. Start with 0.
 uint32_t ExtendCrc32c(uint32_t crc, std::span<const std::byte> bytes);
 
-inline uint32_t Crc32c(std::span<const std::byte> bytes) { return ExtendCrc32c(0, bytes); }
+inline uint32_t Crc32c(std::span<const std::byte> bytes) {
+  return ExtendCrc32c(0, bytes);
+}
 
 }  // namespace antiphon

@@ -11,9 +11,9 @@
 namespace antiphon {
 
 struct LoggingOptions {
-  std::string program;    // argv[0]
-  std::string log_dir;    // empty: standard error only
-  int min_severity = 0;   // 0 INFO, 1 WARNING, 2 ERROR
+  std::string program;   // argv[0]
+  std::string log_dir;   // empty: standard error only
+  int min_severity = 0;  // 0 INFO, 1 WARNING, 2 ERROR
 };
 
 // Called once by a main before any thread starts. Without it (in tests) glog writes to stderr.

@@ -89,7 +89,7 @@ Status StaleEpochError(std::string message);
 template <typename T>
 class [[nodiscard]] StatusOr {
  public:
-  StatusOr(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  StatusOr(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   StatusOr(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     CHECK(!status_.ok()) << "a StatusOr without a value needs an error";
   }
@@ -124,12 +124,12 @@ class [[nodiscard]] StatusOr {
 }  // namespace antiphon
 
 // Returns the status from the enclosing function when it is an error.
-#define AP_RETURN_IF_ERROR(expression)                       \
-  do {                                                       \
-    ::antiphon::Status ap_status_ = (expression);            \
-    if (!ap_status_.ok()) {                                  \
-      return ap_status_;                                     \
-    }                                                        \
+#define AP_RETURN_IF_ERROR(expression)            \
+  do {                                            \
+    ::antiphon::Status ap_status_ = (expression); \
+    if (!ap_status_.ok()) {                       \
+      return ap_status_;                          \
+    }                                             \
   } while (false)
 
 // AP_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(dir));

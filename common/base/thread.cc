@@ -1,7 +1,6 @@
 #include "common/base/thread.h"
 
 #include <pthread.h>
-
 #include <utility>
 
 namespace antiphon {

@@ -28,8 +28,8 @@ struct Incoming {
 };
 
 struct EndpointOptions {
-  std::string name;            // for errors and thread names: "lane 3"
-  std::string listen_address;  // "tcp://127.0.0.1:0"; empty: this endpoint only connects
+  std::string name;                 // for errors and thread names: "lane 3"
+  std::string listen_address;       // "tcp://127.0.0.1:0"; empty: this endpoint only connects
   size_t max_queued_messages = 64;  // to one peer, beyond which Send is refused
 };
 

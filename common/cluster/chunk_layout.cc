@@ -1,0 +1,80 @@
+#include "common/cluster/chunk_layout.h"
+
+#include <algorithm>
+#include <string>
+
+#include "common/base/logging.h"
+#include "common/cluster/shard_map.h"
+
+namespace antiphon {
+namespace {
+
+// Far above any job, far below what would overflow an offset or exhaust an address space.
+constexpr uint32_t kMaxShards = 1u << 20;
+constexpr uint32_t kMaxDim = 1u << 16;
+constexpr uint64_t kMaxBlockFloats = 1ull << 36;
+constexpr uint32_t kMaxChunkFloats = 1u << 28;
+
+Status CheckRange(const std::string& what, uint64_t value, uint64_t max) {
+  if (value == 0 || value > max) {
+    return InvalidArgumentError(what + " is " + std::to_string(value) + ", expected 1 to " +
+                                std::to_string(max));
+  }
+  return Status();
+}
+
+}  // namespace
+
+uint64_t BlockFloats(const BlockSpec& block) {
+  return static_cast<uint64_t>(block.rows()) * block.cols();
+}
+
+uint32_t ChunkCount(const BlockSpec& block, uint32_t chunk_floats) {
+  return static_cast<uint32_t>((BlockFloats(block) + chunk_floats - 1) / chunk_floats);
+}
+
+Status CheckSchema(const ParameterSchema& schema) {
+  AP_RETURN_IF_ERROR(CheckRange("schema.shard_count", schema.shard_count(), kMaxShards));
+  AP_RETURN_IF_ERROR(CheckRange("schema.chunk_floats", schema.chunk_floats(), kMaxChunkFloats));
+  for (const TableSpec& table : schema.tables()) {
+    AP_RETURN_IF_ERROR(CheckRange("dim of table '" + table.name() + "'", table.dim(), kMaxDim));
+  }
+  for (const BlockSpec& block : schema.blocks()) {
+    AP_RETURN_IF_ERROR(CheckRange("number of floats of block '" + block.name() + "'",
+                                  BlockFloats(block), kMaxBlockFloats));
+    AP_RETURN_IF_ERROR(CheckRange(
+        "number of chunks of block '" + block.name() + "' (give more chunk_floats)",
+        (BlockFloats(block) + schema.chunk_floats() - 1) / schema.chunk_floats(), 1u << 24));
+  }
+  return Status();
+}
+
+std::vector<Chunk> AllChunks(const ParameterSchema& schema) {
+  CHECK_GT(schema.chunk_floats(), 0u);
+  std::vector<Chunk> chunks;
+  for (BlockId block = 0; block < static_cast<BlockId>(schema.blocks_size()); ++block) {
+    const BlockSpec& spec = schema.blocks(static_cast<int>(block));
+    const uint64_t total = BlockFloats(spec);
+    const uint32_t count = ChunkCount(spec, schema.chunk_floats());
+    for (uint32_t index = 0; index < count; ++index) {
+      const uint64_t offset = static_cast<uint64_t>(index) * schema.chunk_floats();
+      chunks.push_back({.block = block,
+                        .index = index,
+                        .offset = offset,
+                        .floats = static_cast<uint32_t>(
+                            std::min<uint64_t>(schema.chunk_floats(), total - offset)),
+                        .shard = ShardOfChunk(block, index, schema.shard_count())});
+    }
+  }
+  return chunks;
+}
+
+std::vector<Chunk> LaneChunks(const ParameterSchema& schema,
+                              const std::vector<LaneId>& lane_of_shard, LaneId lane) {
+  CHECK_EQ(lane_of_shard.size(), schema.shard_count());
+  std::vector<Chunk> chunks = AllChunks(schema);
+  std::erase_if(chunks, [&](const Chunk& chunk) { return lane_of_shard[chunk.shard] != lane; });
+  return chunks;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,98 @@
+// LeaseBook: which partition of the plan is trained or evaluated by whom, and how far it is.
+//
+// A state machine without a thread and without a clock. Partitions run in stages; a stage begins
+// when every partition of the one before is done, and hands its partitions out in their order. Each
+// lease of a partition has an epoch, one higher than that of the lease before: lanes refuse the
+// pushes of older ones, so a worker that was believed dead cannot disturb its successor. Workers
+// are named by their incarnation. Owned by the scheduler's thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "proto/plan.pb.h"
+#include "proto/snapshot.pb.h"
+
+namespace antiphon {
+
+struct Lease {
+  PartitionId partition = 0;
+  uint64_t lease_epoch = 0;
+  Partition::Kind kind = Partition::TRAIN;
+};
+
+class LeaseBook {
+ public:
+  enum class Answer { kLease, kWait, kFinished };
+  struct Grant {
+    Answer answer = Answer::kWait;
+    Lease lease;  // with kLease
+  };
+  struct Entry {
+    Partition::Kind kind = Partition::TRAIN;
+    uint32_t stage = 0;
+    uint32_t epoch = 0;
+    uint64_t size = 0;         // in positions
+    uint64_t start = 0;        // where this run found it: not 0 after a restore
+    uint64_t position = 0;     // every lane has applied what is before it
+    uint64_t lease_epoch = 0;  // of the newest lease, 0 when there was none
+    Incarnation holder = 0;    // 0: not leased
+    bool done = false;
+  };
+
+  // The plan must hold what CheckPlan (plan_desk.h) promises.
+  explicit LeaseBook(const TrainingPlan& plan);
+
+  // Goes on from where a snapshot of the same partitions stood. Evaluations that no training
+  // followed are run again: their numbers are in no snapshot. Before the first Acquire.
+  void Resume(const std::vector<PartitionProgress>& progress);
+  // All lanes of a restored cluster have applied the partition up to `position`.
+  void StartAt(PartitionId partition, uint64_t position);
+
+  // A lease for `worker`; the one that it holds already when it asks again.
+  Grant Acquire(Incarnation worker);
+
+  // What a holder says about its lease. kStaleEpoch: the lease is not the caller's any more, and
+  // nothing was changed.
+  Status Report(Incarnation worker, PartitionId partition, uint64_t lease_epoch, uint64_t position,
+                bool done);
+
+  // The worker is gone: its partition can be leased again.
+  void Release(Incarnation worker);
+
+  // The lease that `worker` holds, or null.
+  const Lease* LeaseOf(Incarnation worker) const;
+  const std::map<Incarnation, Lease>& leases() const { return leases_; }
+  const std::vector<Entry>& entries() const { return entries_; }
+  bool finished() const { return stage_ == stages_.size(); }
+  // How many stages are done; a stage's partitions all have the same kind and epoch.
+  size_t stages_done() const { return stage_; }
+  // The first partition of the stage with this ordinal.
+  const Entry& FirstOfStage(size_t ordinal) const { return entries_[stages_[ordinal].front()]; }
+
+  uint64_t samples_trained() const { return samples_trained_; }  // in this run
+  uint64_t SamplesPlanned() const;                               // of this run
+  uint32_t partitions_done() const { return partitions_done_; }
+  std::vector<PartitionProgress> Progress() const;
+
+ private:
+  void Advance(Entry& entry, uint64_t position);
+  void OpenStage();
+  bool TrainingFollows(size_t stage) const;
+
+  std::vector<Entry> entries_;
+  std::vector<std::vector<PartitionId>> stages_;
+  size_t stage_ = 0;            // ordinal of the stage that runs
+  std::set<PartitionId> open_;  // of that stage: neither leased nor done
+  uint32_t left_ = 0;           // of that stage: not done
+  std::map<Incarnation, Lease> leases_;
+  uint64_t samples_trained_ = 0;
+  uint32_t partitions_done_ = 0;
+};
+
+}  // namespace antiphon

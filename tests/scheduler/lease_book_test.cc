@@ -1,0 +1,172 @@
+#include "scheduler/lease_book.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace antiphon {
+namespace {
+
+using Answer = LeaseBook::Answer;
+
+void AddPartition(TrainingPlan& plan, Partition::Kind kind, uint32_t stage, uint64_t size) {
+  Partition& partition = *plan.add_partitions();
+  partition.set_kind(kind);
+  partition.set_stage(stage);
+  partition.set_epoch(stage / 2);
+  partition.set_begin_record(1000);
+  partition.set_end_record(1000 + size);
+}
+
+// Two partitions of training, one of evaluation, two of training, one of evaluation.
+TrainingPlan TwoEpochs() {
+  TrainingPlan plan;
+  for (uint32_t epoch = 0; epoch < 2; ++epoch) {
+    AddPartition(plan, Partition::TRAIN, 2 * epoch, 100);
+    AddPartition(plan, Partition::TRAIN, 2 * epoch, 50);
+    AddPartition(plan, Partition::EVAL, 2 * epoch + 1, 30);
+  }
+  return plan;
+}
+
+// Leases the next partition to `worker` and finishes it.
+void RunOne(LeaseBook& book, Incarnation worker) {
+  const LeaseBook::Grant grant = book.Acquire(worker);
+  ASSERT_EQ(grant.answer, Answer::kLease);
+  const Lease& lease = grant.lease;
+  ASSERT_TRUE(book.Report(worker, lease.partition, lease.lease_epoch,
+                          book.entries()[lease.partition].size, true)
+                  .ok());
+}
+
+TEST(LeaseBookTest, HandsOutPartitionsInOrder) {
+  LeaseBook book(TwoEpochs());
+
+  EXPECT_EQ(book.Acquire(1).lease.partition, 0u);
+  EXPECT_EQ(book.Acquire(2).lease.partition, 1u);
+}
+
+TEST(LeaseBookTest, StartsAStageOnlyWhenTheOneBeforeIsDone) {
+  LeaseBook book(TwoEpochs());
+  RunOne(book, 1);
+  const LeaseBook::Grant second = book.Acquire(1);
+
+  EXPECT_EQ(book.Acquire(2).answer, Answer::kWait);
+  ASSERT_TRUE(book.Report(1, 1, second.lease.lease_epoch, 50, true).ok());
+  const LeaseBook::Grant evaluation = book.Acquire(2);
+
+  EXPECT_EQ(evaluation.answer, Answer::kLease);
+  EXPECT_EQ(evaluation.lease.kind, Partition::EVAL);
+  EXPECT_EQ(book.stages_done(), 1u);
+}
+
+TEST(LeaseBookTest, GivesTheSameLeaseToAHolderThatAsksAgain) {
+  LeaseBook book(TwoEpochs());
+  const LeaseBook::Grant first = book.Acquire(1);
+
+  const LeaseBook::Grant again = book.Acquire(1);
+
+  EXPECT_EQ(again.lease.partition, first.lease.partition);
+  EXPECT_EQ(again.lease.lease_epoch, first.lease.lease_epoch);
+}
+
+TEST(LeaseBookTest, GivesThePartitionOfADeadWorkerToTheNextWithAHigherEpoch) {
+  LeaseBook book(TwoEpochs());
+  const LeaseBook::Grant first = book.Acquire(1);
+  ASSERT_TRUE(book.Report(1, 0, first.lease.lease_epoch, 60, false).ok());
+
+  book.Release(1);
+  const LeaseBook::Grant second = book.Acquire(2);
+
+  EXPECT_EQ(second.lease.partition, first.lease.partition);
+  EXPECT_EQ(second.lease.lease_epoch, first.lease.lease_epoch + 1);
+}
+
+TEST(LeaseBookTest, RefusesReportsOfARevokedLease) {
+  LeaseBook book(TwoEpochs());
+  const LeaseBook::Grant first = book.Acquire(1);
+  book.Release(1);
+  book.Acquire(2);
+
+  const Status status = book.Report(1, 0, first.lease.lease_epoch, 100, true);
+
+  EXPECT_EQ(status.code(), StatusCode::kStaleEpoch);
+  EXPECT_FALSE(book.entries()[0].done);
+  EXPECT_EQ(book.samples_trained(), 0u);
+}
+
+TEST(LeaseBookTest, RefusesAPositionPastTheEnd) {
+  LeaseBook book(TwoEpochs());
+  const LeaseBook::Grant grant = book.Acquire(1);
+
+  EXPECT_EQ(book.Report(1, 0, grant.lease.lease_epoch, 101, false).code(), StatusCode::kOutOfRange);
+  EXPECT_EQ(book.Report(1, 77, 1, 0, false).code(), StatusCode::kStaleEpoch);
+}
+
+TEST(LeaseBookTest, CountsEachPositionOnceAcrossLeases) {
+  LeaseBook book(TwoEpochs());
+  const LeaseBook::Grant first = book.Acquire(1);
+  ASSERT_TRUE(book.Report(1, 0, first.lease.lease_epoch, 60, false).ok());
+  book.Release(1);
+  const LeaseBook::Grant second = book.Acquire(2);
+
+  ASSERT_TRUE(book.Report(2, 0, second.lease.lease_epoch, 40, false).ok());
+  ASSERT_TRUE(book.Report(2, 0, second.lease.lease_epoch, 100, true).ok());
+
+  EXPECT_EQ(book.samples_trained(), 100u);
+}
+
+TEST(LeaseBookTest, CountsNoEvaluationAsTraining) {
+  LeaseBook book(TwoEpochs());
+  for (int i = 0; i < 6; ++i) {
+    RunOne(book, 1);
+  }
+
+  EXPECT_TRUE(book.finished());
+  EXPECT_EQ(book.Acquire(1).answer, Answer::kFinished);
+  EXPECT_EQ(book.samples_trained(), 300u);
+  EXPECT_EQ(book.SamplesPlanned(), 300u);
+  EXPECT_EQ(book.partitions_done(), 6u);
+}
+
+TEST(LeaseBookTest, ResumesWhereASnapshotStood) {
+  LeaseBook before(TwoEpochs());
+  for (int i = 0; i < 4; ++i) {
+    RunOne(before, 1);
+  }
+  before.Acquire(1);
+
+  LeaseBook after(TwoEpochs());
+  after.Resume(before.Progress());
+  after.StartAt(4, 20);
+  const LeaseBook::Grant grant = after.Acquire(9);
+
+  EXPECT_EQ(grant.lease.partition, 4u);
+  EXPECT_EQ(grant.lease.lease_epoch, 2u);
+  EXPECT_EQ(after.SamplesPlanned(), 30u);
+  ASSERT_TRUE(after.Report(9, 4, 2, 50, true).ok());
+  EXPECT_EQ(after.samples_trained(), 30u);
+}
+
+TEST(LeaseBookTest, RunsAnEvaluationAgainWhenNoTrainingFollowedIt) {
+  LeaseBook before(TwoEpochs());
+  for (int i = 0; i < 6; ++i) {
+    RunOne(before, 1);
+  }
+
+  LeaseBook after(TwoEpochs());
+  after.Resume(before.Progress());
+
+  EXPECT_FALSE(after.finished());
+  EXPECT_EQ(after.Acquire(1).lease.partition, 5u);
+  EXPECT_EQ(after.Acquire(2).answer, Answer::kWait);
+}
+
+TEST(LeaseBookTest, SkipsAnEmptyPlanToItsEnd) {
+  LeaseBook book{TrainingPlan()};
+
+  EXPECT_TRUE(book.finished());
+  EXPECT_EQ(book.Acquire(1).answer, Answer::kFinished);
+}
+
+}  // namespace
+}  // namespace antiphon

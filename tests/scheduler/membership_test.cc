@@ -1,0 +1,156 @@
+#include "scheduler/membership.h"
+
+#include <chrono>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace antiphon {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+const Time kStart = Time() + std::chrono::hours(1);
+
+RegisterRequest Server(const std::string& address) {
+  RegisterRequest request;
+  request.set_role(ROLE_SERVER);
+  request.add_lane_addresses(address);
+  request.set_pid(123);
+  return request;
+}
+
+RegisterRequest Worker() {
+  RegisterRequest request;
+  request.set_role(ROLE_WORKER);
+  request.set_host("a");
+  request.set_pid(99);
+  return request;
+}
+
+// Sweeps every beat as the scheduler does, and hears `living` each time.
+std::vector<const Node*> RunUntil(Membership& members, Time from, Time until, Incarnation living) {
+  std::vector<const Node*> dead;
+  for (Time now = from; now <= until; now += milliseconds(500)) {
+    EXPECT_TRUE(members.Hear(living, now).ok());
+    const std::vector<const Node*> found = members.Sweep(now);
+    dead.insert(dead.end(), found.begin(), found.end());
+  }
+  return dead;
+}
+
+TEST(MembershipTest, NumbersServersInOrderOfRegistration) {
+  Membership members({.servers = 2});
+
+  const StatusOr<Node*> first = members.Register(Server("tcp://1"), 11, kStart);
+  const StatusOr<Node*> second = members.Register(Server("tcp://2"), 12, kStart);
+
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ((*first)->index, 0u);
+  EXPECT_EQ((*second)->index, 1u);
+  EXPECT_TRUE(members.servers_complete());
+}
+
+TEST(MembershipTest, GivesTheSameNodeToARepeatedRegistration) {
+  Membership members({.servers = 2});
+  const StatusOr<Node*> first = members.Register(Server("tcp://1"), 11, kStart);
+
+  const StatusOr<Node*> again = members.Register(Server("tcp://1"), 11, kStart);
+
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_EQ(*first, *again);
+  EXPECT_EQ(members.servers(), 1u);
+}
+
+TEST(MembershipTest, RefusesAServerTooMany) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+
+  const Status status = members.Register(Server("tcp://2"), 12, kStart).status();
+
+  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("--servers=2"));
+}
+
+TEST(MembershipTest, RefusesALaneAddressThatIsTaken) {
+  Membership members({.servers = 2});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+
+  const Status status = members.Register(Server("tcp://1"), 12, kStart).status();
+
+  EXPECT_EQ(status.code(), StatusCode::kAlreadyExists);
+  EXPECT_THAT(status.message(), HasSubstr("server 0 (pid 123, tcp://1)"));
+}
+
+TEST(MembershipTest, RefusesNonsense) {
+  Membership members({.servers = 2});
+  RegisterRequest control;
+  control.set_role(ROLE_CONTROL);
+  RegisterRequest no_lanes;
+  no_lanes.set_role(ROLE_SERVER);
+
+  EXPECT_EQ(members.Register(control, 11, kStart).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(members.Register(no_lanes, 12, kStart).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(members.Register(Worker(), 0, kStart).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(members.nodes().empty());
+}
+
+TEST(MembershipTest, DeclaresASilentNodeDeadAndSaysForHowLong) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  ASSERT_TRUE(members.Register(Worker(), 21, kStart).ok());
+
+  const auto dead = RunUntil(members, kStart, kStart + milliseconds(3000), 21);
+
+  ASSERT_THAT(dead, SizeIs(1));
+  EXPECT_EQ(dead.front()->Name(), "server 0 (pid 123, tcp://1)");
+  EXPECT_EQ(dead.front()->death, "no heartbeat for 3.0 s");
+}
+
+TEST(MembershipTest, TellsANodeThatWasDeclaredDeadToRestart) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  ASSERT_TRUE(members.Register(Worker(), 21, kStart).ok());
+  RunUntil(members, kStart, kStart + milliseconds(3000), 11);
+
+  const Status status = members.Hear(21, kStart + milliseconds(3100)).status();
+  const Status registered = members.Register(Worker(), 21, kStart + milliseconds(3100)).status();
+
+  EXPECT_EQ(status.code(), StatusCode::kStaleEpoch);
+  EXPECT_THAT(status.message(), HasSubstr("was declared dead (no heartbeat for 3.0 s); restart"));
+  EXPECT_EQ(registered.code(), StatusCode::kStaleEpoch);
+}
+
+TEST(MembershipTest, DoesNotKnowAStranger) {
+  Membership members({.servers = 1});
+
+  EXPECT_EQ(members.Hear(5, kStart).status().code(), StatusCode::kStaleEpoch);
+}
+
+TEST(MembershipTest, DoesNotCountItsOwnSleepAsSilence) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  EXPECT_TRUE(members.Sweep(kStart).empty());
+
+  EXPECT_TRUE(members.Sweep(kStart + std::chrono::seconds(30)).empty());
+  EXPECT_TRUE(members.Hear(11, kStart + std::chrono::seconds(30)).ok());
+}
+
+TEST(MembershipTest, ANodeThatKnewOfTheEndHasLeft) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  const StatusOr<Node*> worker = members.Register(Worker(), 21, kStart);
+  ASSERT_TRUE(worker.ok());
+  (*worker)->told_end = true;
+
+  const auto dead = RunUntil(members, kStart, kStart + milliseconds(3000), 11);
+
+  EXPECT_TRUE(dead.empty());
+  EXPECT_EQ((*worker)->health, NodeStatus::LEFT);
+  EXPECT_FALSE(members.AllTold());
+}
+
+}  // namespace
+}  // namespace antiphon
