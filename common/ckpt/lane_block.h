@@ -1,0 +1,53 @@
+// The blocks that a lane's snapshot file consists of, after its header.
+//
+// Each block is a prologue of 32 bytes and a payload. docs/snapshot.md has the layout; the meaning
+// of a payload is the business of whoever wrote it. Pure functions.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "common/base/status.h"
+#include "common/ckpt/sealed_message.h"
+
+namespace antiphon {
+
+inline constexpr SealKind kLaneFileKind = {
+    .magic = "APLANE\r\n", .format = 1, .max_bytes = uint64_t{256} << 20};
+inline constexpr size_t kBlockPrologueBytes = 32;
+// Writers aim at the first, readers refuse more than the second.
+inline constexpr size_t kBlockTargetBytes = size_t{1} << 20;
+inline constexpr size_t kMaxBlockBytes = size_t{64} << 20;
+
+// Numbers are part of the format.
+enum class BlockKind : uint32_t {
+  kRows = 1,        // `count` rows of table `subject`
+  kChunk = 2,       // chunk `index` of dense block `subject`
+  kTombstones = 3,  // keys that a delta removes; no version writes them yet
+  kEnd = 4,         // the totals of the file; nothing follows
+};
+
+// The payload belongs to whoever filled the struct in.
+struct LaneBlock {
+  BlockKind kind = BlockKind::kEnd;
+  uint32_t subject = 0;
+  uint32_t index = 0;
+  uint32_t count = 0;
+  std::span<const std::byte> payload;
+};
+
+// What a prologue says, before the payload is there.
+struct BlockPrologue {
+  LaneBlock block;  // without payload
+  uint64_t payload_bytes = 0;
+  uint32_t payload_crc32c = 0;
+};
+
+void EncodeBlockPrologue(const LaneBlock& block, std::span<std::byte, kBlockPrologueBytes> out);
+
+// kDataLoss: damaged, or a size past kMaxBlockBytes; kUnimplemented: a kind of another version.
+StatusOr<BlockPrologue> DecodeBlockPrologue(std::span<const std::byte, kBlockPrologueBytes> in);
+
+}  // namespace antiphon

@@ -1,0 +1,132 @@
+#include "common/ckpt/lane_file_reader.h"
+
+#include <array>
+
+#include "common/base/crc32c.h"
+
+namespace antiphon {
+
+StatusOr<std::unique_ptr<LaneFileReader>> LaneFileReader::Open(FileSystem& fs,
+                                                               const std::string& directory,
+                                                               const SnapshotFile& expected) {
+  const std::string path = directory + "/" + expected.name();
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<ReadableFile> file, fs.OpenForRead(path));
+  std::unique_ptr<LaneFileReader> reader(new LaneFileReader(path, expected, std::move(file)));
+  const Status header = reader->ReadHeader();
+  if (!header.ok()) {
+    return reader->AtBlock(header);
+  }
+  return reader;
+}
+
+Status LaneFileReader::ReadHeader() {
+  if (file_->size() != expected_.bytes()) {
+    return DataLossError("the file has " + std::to_string(file_->size()) +
+                         " bytes, the manifest says " + std::to_string(expected_.bytes()));
+  }
+  std::array<std::byte, kSealBytes> prologue;
+  AP_RETURN_IF_ERROR(ReadExactly(prologue));
+  AP_ASSIGN_OR_RETURN(const Seal seal, DecodeSeal(kLaneFileKind, prologue));
+  if (seal.bytes > file_->size() - offset_) {
+    return DataLossError("a header of " + std::to_string(seal.bytes) +
+                         " bytes, but the file ends before");
+  }
+  payload_.resize(seal.bytes);
+  AP_RETURN_IF_ERROR(ReadExactly(payload_));
+  return OpenSealed(seal, payload_, header_);
+}
+
+StatusOr<std::optional<LaneBlock>> LaneFileReader::Next() {
+  block_offset_ = offset_;
+  StatusOr<std::optional<LaneBlock>> block = NextChecked();
+  if (!block.ok()) {
+    return AtBlock(block.status());
+  }
+  return block;
+}
+
+StatusOr<std::optional<LaneBlock>> LaneFileReader::NextChecked() {
+  if (ended_) {
+    return std::optional<LaneBlock>();
+  }
+  std::array<std::byte, kBlockPrologueBytes> bytes;
+  AP_RETURN_IF_ERROR(ReadExactly(bytes));
+  AP_ASSIGN_OR_RETURN(const BlockPrologue prologue, DecodeBlockPrologue(bytes));
+  if (prologue.payload_bytes > file_->size() - offset_) {
+    return DataLossError("a block of " + std::to_string(prologue.payload_bytes) +
+                         " bytes, but the file ends before");
+  }
+  payload_.resize(prologue.payload_bytes);
+  AP_RETURN_IF_ERROR(ReadExactly(payload_));
+  if (Crc32c(payload_) != prologue.payload_crc32c) {
+    return DataLossError("the checksum of the block does not match");
+  }
+  LaneBlock block = prologue.block;
+  block.payload = payload_;
+  seen_.set_blocks(seen_.blocks() + 1);
+  if (block.kind == BlockKind::kEnd) {
+    AP_RETURN_IF_ERROR(CheckEnd(block.payload));
+    ended_ = true;
+    return std::optional<LaneBlock>();
+  }
+  if (block.kind == BlockKind::kRows) {
+    if (block.count == 0 || block.payload.size() % block.count != 0) {
+      return DataLossError(std::to_string(block.payload.size()) + " bytes do not hold " +
+                           std::to_string(block.count) + " rows of one size");
+    }
+    seen_.set_rows(seen_.rows() + block.count);
+  } else {
+    seen_.set_chunks(seen_.chunks() + 1);
+  }
+  return std::optional<LaneBlock>(block);
+}
+
+Status LaneFileReader::CheckEnd(std::span<const std::byte> payload) const {
+  LaneFileTotals totals;
+  if (!totals.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+    return DataLossError("the end block is no protobuf message of its kind");
+  }
+  if (totals.rows() != seen_.rows() || totals.chunks() != seen_.chunks() ||
+      totals.blocks() != seen_.blocks()) {
+    return DataLossError("the end block counts " + std::to_string(totals.rows()) + " rows, " +
+                         std::to_string(totals.chunks()) + " chunks and " +
+                         std::to_string(totals.blocks()) + " blocks; the file has " +
+                         std::to_string(seen_.rows()) + ", " + std::to_string(seen_.chunks()) +
+                         " and " + std::to_string(seen_.blocks()));
+  }
+  if (offset_ != file_->size()) {
+    return DataLossError(std::to_string(file_->size() - offset_) + " bytes follow the end block");
+  }
+  if (seen_.rows() != expected_.rows() || seen_.chunks() != expected_.chunks()) {
+    return DataLossError("the file has " + std::to_string(seen_.rows()) + " rows and " +
+                         std::to_string(seen_.chunks()) + " chunks, the manifest says " +
+                         std::to_string(expected_.rows()) + " and " +
+                         std::to_string(expected_.chunks()));
+  }
+  if (crc32c_ != expected_.crc32c()) {
+    return DataLossError(
+        "the file is whole but not the one that the manifest names: its checksum "
+        "differs");
+  }
+  return Status();
+}
+
+Status LaneFileReader::ReadExactly(std::span<std::byte> out) {
+  size_t filled = 0;
+  while (filled < out.size()) {
+    AP_ASSIGN_OR_RETURN(const size_t got, file_->Read(out.subspan(filled)));
+    if (got == 0) {
+      return DataLossError("the file ends after " + std::to_string(offset_ + filled) + " bytes");
+    }
+    filled += got;
+  }
+  offset_ += filled;
+  crc32c_ = ExtendCrc32c(crc32c_, out);
+  return Status();
+}
+
+Status LaneFileReader::AtBlock(const Status& status) const {
+  return status.WithContext(path_ + " at byte " + std::to_string(block_offset_));
+}
+
+}  // namespace antiphon
