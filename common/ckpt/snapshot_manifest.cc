@@ -123,29 +123,29 @@ StatusOr<std::string> FindNewestSnapshot(FileSystem& fs, const std::string& dire
     return directory;
   }
   AP_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs.List(directory));
-  std::optional<uint64_t> newest;
+  std::optional<std::pair<uint64_t, std::string>> newest;
   for (const std::string& name : names) {
     const std::optional<uint64_t> version = VersionOfFolder(name);
-    if (!version.has_value() || (newest.has_value() && *version < *newest)) {
+    if (!version.has_value() || (newest.has_value() && *version < newest->first)) {
       continue;
     }
     if (!fs.Exists(ManifestPath(directory + "/" + name))) {
       LOG(WARNING) << directory << "/" << name << " has no manifest: passed over as incomplete";
       continue;
     }
-    newest = version;
+    newest.emplace(*version, directory + "/" + name);
   }
   if (!newest.has_value()) {
     return NotFoundError(directory + ": no complete snapshot, expected a folder " +
                          std::string(kFolderPrefix) + "<version> with a " +
                          std::string(kManifestName));
   }
-  const std::string folder = SnapshotFolder(directory, *newest);
-  AP_RETURN_IF_ERROR(
-      ReadManifest(fs, folder)
-          .status()
-          .WithContext("the newest snapshot is damaged; name an older folder to go back to it"));
-  return folder;
+  const Status readable = ReadManifest(fs, newest->second).status();
+  if (!readable.ok()) {
+    return readable.WithContext(
+        "the newest snapshot cannot be read; name an older folder to go back to it");
+  }
+  return newest->second;
 }
 
 }  // namespace antiphon
