@@ -97,9 +97,12 @@ function(antiphon_tests folder label)
     target_precompile_headers(${name}_tests REUSE_FROM tests_precompiled)
   endif()
   add_dependencies(tests_${label} ${name}_tests)
-  # A sanitizer makes a test several times slower.
+  set(timeout_s 120)
+  if(ANTIPHON_SANITIZE)
+    set(timeout_s 600)  # a sanitizer makes a test several times slower
+  endif()
   gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS ${label} TIMEOUT $<IF:$<BOOL:${ANTIPHON_SANITIZE}>,600,120>)
+    PROPERTIES LABELS ${label} TIMEOUT ${timeout_s})
 endfunction()
 
 # antiphon_check(NAME LABEL COMMAND ...): a command as a ctest, run in the root of the tree.
