@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include <google/protobuf/message_lite.h>
@@ -48,8 +47,8 @@ class RequestHandler {
   virtual void OnRequest(Request& request) = 0;
 };
 
-// Gets the reply of a call it made: exactly once for each, with kDeadlineExceeded or kUnavailable
-// when none came.
+// Gets the reply of a call it made: exactly once for each, with kDeadlineExceeded when none came,
+// or, when not even the last attempt could be sent, with the reason. It may call the node.
 class ReplyHandler {
  public:
   virtual ~ReplyHandler() = default;
@@ -63,7 +62,7 @@ struct CallOptions {
 
 struct RpcOptions {
   Incarnation incarnation = 0;
-  size_t max_calls_in_flight = 1024;
+  size_t max_calls_in_flight = 1024;  // at most 32768
 };
 
 class RpcNode {
@@ -74,8 +73,8 @@ class RpcNode {
   // Stamped on everything that is sent from now on.
   void SetCluster(uint64_t cluster_id, uint64_t epoch);
 
-  // Sends a request. The buffers are kept until the call ends. Errors, a full queue included, come
-  // through `handler` like any other end of a call, during a later Poll.
+  // Sends a request. The buffers are kept until the call ends. Errors come through `handler` like
+  // any other end of a call, during a later Poll. A destroyed node forgets its calls.
   CallId Call(PeerId to, Method method, const google::protobuf::MessageLite& meta,
               std::span<const Buffer> bulk, const CallOptions& options, ReplyHandler& handler);
 
@@ -83,6 +82,7 @@ class RpcNode {
   void Cancel(CallId call);
 
   static ReplyAddress AddressOf(const Request& request);
+  // A reply that cannot be sent is dropped: the caller asks again.
   void Reply(const ReplyAddress& to, const google::protobuf::MessageLite& meta,
              std::span<const Buffer> bulk);
   void ReplyError(const ReplyAddress& to, const Status& status);
@@ -91,38 +91,54 @@ class RpcNode {
   // again what is late and ends what is past its deadline. True when any message was received.
   bool Poll(Duration timeout);
 
-  // When the next retry or deadline is due; callers that wait elsewhere use it.
-  Time NextDue() const;
+  // No retry and no deadline is due before; callers that wait elsewhere use it.
+  Time NextDue() const { return next_due_; }
 
   BufferPool& pool() { return pool_; }
   Endpoint& endpoint() { return endpoint_; }
-  uint64_t bad_frames_total() const { return bad_frames_total_; }
-  size_t calls_in_flight() const { return calls_.size(); }
+  size_t calls_in_flight() const { return in_flight_; }
+  // Messages that broke a limit, failed a check or came from another cluster.
+  uint64_t bad_frames_total() const { return bad_frames_total_ + endpoint_.dropped_total(); }
 
  private:
+  // A slot is used again by later calls; its number is the low part of the call's id.
   struct PendingCall {
+    CallId id = 0;  // 0: free
     PeerId to = 0;
+    uint16_t method = 0;
     Message message;
     Time deadline;
     Time retry_at;
     Duration retry_after{};
     ReplyHandler* handler = nullptr;
-    Status failure;  // of the last attempt to send
+    Status failure;         // of the last attempt to send
+    bool hopeless = false;  // trying again cannot help: the failure ends the call
   };
 
+  FrameHeader MakeHeader(FrameKind kind, uint16_t method, uint64_t request_id) const;
   void Dispatch(Incoming incoming);
-  void EndLateCalls();
-  void Send(PeerId to, Message message, Status* failure);
+  void DispatchReply(PeerId from, const FrameHeader& header, const Message& message);
+  void CountBadFrame(const Status& reason);
+  void Attempt(PendingCall& call, Time now);
+  void EndLateCalls(Time now);
+  void EndCall(PendingCall& call, const Status& status, const Message& reply);
+  PendingCall& TakeSlot();
+  PendingCall* Find(CallId call);
+  void Free(PendingCall& call);
 
   Endpoint& endpoint_;
   Clock& clock_;
-  RpcOptions options_;
-  RequestHandler* handler_;
+  const RpcOptions options_;
+  RequestHandler* const handler_;
   BufferPool pool_;
   uint64_t cluster_id_ = 0;
   uint64_t epoch_ = 0;
-  CallId next_call_ = 1;
-  std::unordered_map<CallId, PendingCall> calls_;
+  uint64_t next_sequence_ = 1;
+  std::deque<PendingCall> calls_;  // by slot; a deque, since handlers make calls meanwhile
+  std::vector<uint32_t> free_slots_;
+  size_t in_flight_ = 0;
+  Time next_due_ = Time::max();
+  Request request_;  // the one being handled
   uint64_t bad_frames_total_ = 0;
 };
 
