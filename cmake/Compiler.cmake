@@ -41,6 +41,9 @@ else()
   target_link_options(antiphon_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
+# A program loads only the libraries that it calls: servers have no use for OpenBLAS and its threads.
+target_link_options(antiphon_flags INTERFACE -Wl,--as-needed)
+
 find_program(ANTIPHON_MOLD NAMES mold)
 if(ANTIPHON_MOLD)
   target_link_options(antiphon_flags INTERFACE -fuse-ld=mold)
