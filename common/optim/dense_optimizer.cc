@@ -1,0 +1,54 @@
+#include "common/optim/dense_optimizer.h"
+
+#include <type_traits>
+
+#include "common/optim/update_rule.h"
+
+namespace antiphon {
+namespace {
+
+template <typename Rule>
+class Chunks final : public DenseOptimizer {
+ public:
+  explicit Chunks(const Rule& rule) : rule_(rule) {}
+
+  size_t state_floats(size_t n) const override { return rule_.state_floats(n); }
+  void InitState(size_t n, const float* weights, float* state) const override {
+    rule_.InitState(n, weights, state);
+  }
+  void Apply(size_t n, uint64_t step, const float* gradient, float* weights,
+             float* state) const override {
+    rule_.Apply(n, step, gradient, weights, state);
+  }
+
+ private:
+  Rule rule_;
+};
+
+template <typename Rule>
+constexpr bool kNeedsWholeRow =
+    std::is_same_v<Rule, RowwiseAdagradRule> || std::is_same_v<Rule, GroupFtrlRule>;
+
+}  // namespace
+
+StatusOr<std::unique_ptr<DenseOptimizer>> MakeDenseOptimizer(const OptimizerConfig& config) {
+  AP_ASSIGN_OR_RETURN(const UpdateRule chosen, MakeUpdateRule(config));
+  auto built = std::visit(
+      [](const auto& rule) -> std::unique_ptr<DenseOptimizer> {
+        using Rule = std::decay_t<decltype(rule)>;
+        if constexpr (kNeedsWholeRow<Rule>) {
+          return nullptr;
+        } else {
+          return std::make_unique<Chunks<Rule>>(rule);
+        }
+      },
+      chosen);
+  if (built == nullptr) {
+    return InvalidArgumentError(
+        "rowwise_adagrad_optimizer and group_ftrl_optimizer work on whole embedding rows and "
+        "cannot train dense blocks; give a second optimizer_config, for example adam_optimizer {}");
+  }
+  return built;
+}
+
+}  // namespace antiphon

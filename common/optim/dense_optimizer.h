@@ -1,0 +1,33 @@
+// DenseOptimizer: applies gradients to chunks of dense blocks.
+//
+// A chunk counts its own steps: one that was absent from a push (an unused task or scene) does not
+// advance. Optimizers that look at a whole row have no meaning on a chunk, whose cut is arbitrary,
+// and are refused; lazy Adam on a chunk is Adam. Frozen after creation; any thread may call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "common/base/status.h"
+#include "proto/job.pb.h"
+
+namespace antiphon {
+
+class DenseOptimizer {
+ public:
+  virtual ~DenseOptimizer() = default;
+
+  // Floats of state that n weights need.
+  virtual size_t state_floats(size_t n) const = 0;
+  // Fills the state of n weights that are set.
+  virtual void InitState(size_t n, const float* weights, float* state) const = 0;
+  // `step` is the number of this update among those of the chunk, from 1.
+  virtual void Apply(size_t n, uint64_t step, const float* gradient, float* weights,
+                     float* state) const = 0;
+};
+
+// Fails where MakeUpdateRule does, and for row-wise Adagrad and group FTRL.
+StatusOr<std::unique_ptr<DenseOptimizer>> MakeDenseOptimizer(const OptimizerConfig& config);
+
+}  // namespace antiphon

@@ -1,0 +1,154 @@
+#include "server/dense_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/logging.h"
+#include "common/optim/initializer.h"
+
+namespace antiphon {
+namespace {
+
+bool IsSet(std::string_view bits, size_t i) {
+  return (static_cast<unsigned char>(bits[i / 8]) >> (i % 8) & 1) != 0;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<DenseStore>> DenseStore::Create(const ParameterSchema& schema,
+                                                         std::vector<Chunk> chunks) {
+  std::unique_ptr<DenseStore> store(new DenseStore());
+  const auto block_count = static_cast<size_t>(schema.blocks_size());
+  store->optimizers_.resize(block_count);
+  std::vector<InitialValues> initial_values(block_count);
+  for (size_t block = 0; block < block_count; ++block) {
+    const BlockSpec& spec = schema.blocks(static_cast<int>(block));
+    const std::string where = "block '" + spec.name() + "'";
+    auto optimizer = MakeDenseOptimizer(spec.optimizer());
+    if (!optimizer.ok()) {
+      return optimizer.status().WithContext(where);
+    }
+    auto values = InitialValues::Create(spec.initializer());
+    if (!values.ok()) {
+      return values.status().WithContext(where);
+    }
+    store->optimizers_[block] = std::move(optimizer).value();
+    initial_values[block] = *values;
+  }
+
+  size_t end = 0;
+  for (const Chunk& place : chunks) {
+    CHECK_LT(place.block, block_count);
+    Entry entry;
+    entry.place = place;
+    entry.optimizer = store->optimizers_[place.block].get();
+    entry.state_floats = entry.optimizer->state_floats(place.floats);
+    entry.values_at = end;
+    entry.state_at = end + place.floats;
+    end = entry.state_at + entry.state_floats;
+    store->value_floats_ += place.floats;
+    store->chunks_.push_back(entry);
+  }
+  store->floats_.resize(end);
+  for (const Entry& entry : store->chunks_) {
+    float* const values = store->floats_.data() + entry.values_at;
+    initial_values[entry.place.block].Fill(BlockStream(schema.seed(), entry.place.block),
+                                           entry.place.offset, {values, entry.place.floats});
+    entry.optimizer->InitState(entry.place.floats, values, store->floats_.data() + entry.state_at);
+  }
+  return store;
+}
+
+template <typename Visit>
+void DenseStore::ForEachSet(std::string_view chunk_bits, Visit visit) const {
+  CHECK_EQ(chunk_bits.size(), (chunks_.size() + 7) / 8);
+  for (size_t i = 0; i < chunks_.size(); ++i) {
+    if (IsSet(chunk_bits, i)) {
+      visit(i);
+    }
+  }
+}
+
+std::string DenseStore::ChangedSince(uint64_t version) const {
+  std::string bits((chunks_.size() + 7) / 8, '\0');
+  for (size_t i = 0; i < chunks_.size(); ++i) {
+    if (chunks_[i].changed_at > version) {
+      bits[i / 8] = static_cast<char>(bits[i / 8] | 1 << (i % 8));
+    }
+  }
+  return bits;
+}
+
+StatusOr<size_t> DenseStore::FloatsOf(std::string_view chunk_bits) const {
+  if (chunk_bits.size() != (chunks_.size() + 7) / 8) {
+    return InvalidArgumentError("chunk_bits has " + std::to_string(chunk_bits.size()) +
+                                " bytes, expected " + std::to_string((chunks_.size() + 7) / 8) +
+                                " for the " + std::to_string(chunks_.size()) +
+                                " dense chunks of this lane");
+  }
+  for (size_t i = chunks_.size(); i < chunk_bits.size() * 8; ++i) {
+    if (IsSet(chunk_bits, i)) {
+      return InvalidArgumentError("chunk_bits names chunk " + std::to_string(i) +
+                                  ", this lane has " + std::to_string(chunks_.size()));
+    }
+  }
+  size_t total = 0;
+  ForEachSet(chunk_bits, [&](size_t i) { total += chunks_[i].place.floats; });
+  return total;
+}
+
+void DenseStore::Read(std::string_view chunk_bits, std::span<float> out) const {
+  float* to = out.data();
+  ForEachSet(chunk_bits, [&](size_t i) {
+    const Entry& entry = chunks_[i];
+    to = std::copy_n(floats_.data() + entry.values_at, entry.place.floats, to);
+  });
+  CHECK_EQ(to - out.data(), static_cast<ptrdiff_t>(out.size()));
+}
+
+void DenseStore::Apply(std::string_view chunk_bits, std::span<const float> gradients) {
+  const uint64_t next_version = version_ + 1;
+  const float* from = gradients.data();
+  ForEachSet(chunk_bits, [&](size_t i) {
+    Entry& entry = chunks_[i];
+    ++entry.steps;
+    entry.changed_at = next_version;
+    version_ = next_version;
+    entry.optimizer->Apply(entry.place.floats, entry.steps, from, floats_.data() + entry.values_at,
+                           floats_.data() + entry.state_at);
+    from += entry.place.floats;
+  });
+  CHECK_EQ(from - gradients.data(), static_cast<ptrdiff_t>(gradients.size()));
+}
+
+DenseChunk DenseStore::chunk(size_t index) const {
+  const Entry& entry = chunks_[index];
+  return {.place = &entry.place,
+          .steps = entry.steps,
+          .values = {floats_.data() + entry.values_at, entry.place.floats},
+          .state = {floats_.data() + entry.state_at, entry.state_floats}};
+}
+
+Status DenseStore::Restore(BlockId block, uint32_t index, uint64_t steps,
+                           std::span<const float> values, std::span<const float> state) {
+  const std::string name = "chunk " + std::to_string(index) + " of block " + std::to_string(block);
+  const auto found = std::ranges::lower_bound(
+      chunks_, std::pair(block, index), {},
+      [](const Entry& entry) { return std::pair(entry.place.block, entry.place.index); });
+  if (found == chunks_.end() || found->place.block != block || found->place.index != index) {
+    return NotFoundError(name + " does not lie on this lane");
+  }
+  if (values.size() != found->place.floats || state.size() != found->state_floats) {
+    return InvalidArgumentError(name + " has " + std::to_string(values.size()) + " values and " +
+                                std::to_string(state.size()) + " floats of state, expected " +
+                                std::to_string(found->place.floats) + " and " +
+                                std::to_string(found->state_floats));
+  }
+  std::ranges::copy(values, floats_.begin() + static_cast<ptrdiff_t>(found->values_at));
+  std::ranges::copy(state, floats_.begin() + static_cast<ptrdiff_t>(found->state_at));
+  found->steps = steps;
+  found->changed_at = ++version_;
+  return Status();
+}
+
+}  // namespace antiphon

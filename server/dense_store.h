@@ -1,0 +1,93 @@
+// DenseStore: the chunks of dense blocks that lie on one lane.
+//
+// A chunk has values, optimizer state, the number of its updates, and the store's version at its
+// last change, so that a worker gets only what changed since it last asked. Chunks are named by
+// their index in LaneChunks; sets of chunks travel as bits, bit i of byte i/8. Owned by a Lane and
+// used on its thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/cluster/chunk_layout.h"
+#include "common/optim/dense_optimizer.h"
+#include "proto/parameters.pb.h"
+
+namespace antiphon {
+
+// One chunk as a snapshot holds it.
+struct DenseChunk {
+  const Chunk* place = nullptr;
+  uint64_t steps = 0;
+  std::span<const float> values;
+  std::span<const float> state;
+};
+
+class DenseStore {
+ public:
+  // `chunks` are the lane's of `schema`, which passed CheckSchema. Fails when an optimizer or an
+  // initializer of a block does.
+  static StatusOr<std::unique_ptr<DenseStore>> Create(const ParameterSchema& schema,
+                                                      std::vector<Chunk> chunks);
+
+  // Grows with every change, from 1; so 0 is older than everything.
+  uint64_t version() const { return version_; }
+
+  // The bits of the chunks that changed after `version`.
+  std::string ChangedSince(uint64_t version) const;
+
+  // How many floats the chunks of these bits have together. kInvalidArgument when there are more or
+  // fewer bits than chunks: bits come from peers.
+  StatusOr<size_t> FloatsOf(std::string_view chunk_bits) const;
+
+  // The values of the chunks, one after the other. `out` has FloatsOf(chunk_bits) floats.
+  void Read(std::string_view chunk_bits, std::span<float> out) const;
+
+  // One update of every chunk of the bits; the others do not move. `gradients` has
+  // FloatsOf(chunk_bits) floats.
+  void Apply(std::string_view chunk_bits, std::span<const float> gradients);
+
+  size_t chunk_count() const { return chunks_.size(); }
+  DenseChunk chunk(size_t index) const;
+
+  // Puts back a chunk of a snapshot. kNotFound when it is not of this lane, kInvalidArgument when a
+  // size differs.
+  Status Restore(BlockId block, uint32_t index, uint64_t steps, std::span<const float> values,
+                 std::span<const float> state);
+
+  uint64_t floats() const { return value_floats_; }
+  // Of values and state.
+  uint64_t bytes() const { return floats_.size() * sizeof(float); }
+
+ private:
+  struct Entry {
+    Chunk place;
+    const DenseOptimizer* optimizer = nullptr;
+    size_t values_at = 0;  // in floats_
+    size_t state_at = 0;
+    size_t state_floats = 0;
+    uint64_t steps = 0;
+    uint64_t changed_at = 1;
+  };
+
+  DenseStore() = default;
+
+  // Calls visit(entry) for every chunk whose bit is set.
+  template <typename Visit>
+  void ForEachSet(std::string_view chunk_bits, Visit visit) const;
+
+  std::vector<std::unique_ptr<DenseOptimizer>> optimizers_;  // by block; null: no chunk of it here
+  std::vector<Entry> chunks_;
+  std::vector<float> floats_;  // each chunk's values, then its state
+  uint64_t value_floats_ = 0;
+  uint64_t version_ = 1;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,284 @@
+#include "server/row_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "common/base/hash.h"
+#include "common/base/logging.h"
+#include "common/cluster/shard_map.h"
+
+namespace antiphon {
+namespace {
+
+// How many keys have their memory under way together. Enough to hide a cache miss, few enough for
+// the fetched lines to stay in the first-level cache until they are used.
+constexpr size_t kBlock = 32;
+constexpr size_t kCacheLine = 64;
+
+template <int kIntent>
+void PrefetchBytes(const std::byte* begin, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += kCacheLine) {
+    __builtin_prefetch(begin + at, kIntent);
+  }
+  __builtin_prefetch(begin + bytes - 1, kIntent);
+}
+
+// A copy whose size the compiler knows is a few moves; a call of memcpy costs more than the row.
+template <size_t kFloats>
+void CopyFixed(std::span<std::byte* const> rows, float* out) {
+  for (const std::byte* row : rows) {
+    if (row == nullptr) {
+      std::memset(out, 0, kFloats * sizeof(float));
+    } else {
+      std::memcpy(out, FloatsOf(row), kFloats * sizeof(float));
+    }
+    out += kFloats;
+  }
+}
+
+void CopyAny(std::span<std::byte* const> rows, size_t floats, float* out) {
+  for (const std::byte* row : rows) {
+    if (row == nullptr) {
+      std::fill_n(out, floats, 0.0F);
+    } else {
+      std::copy_n(FloatsOf(row), floats, out);
+    }
+    out += floats;
+  }
+}
+
+void CopyRows(std::span<std::byte* const> rows, size_t floats, float* out) {
+  switch (floats) {
+    case 1:
+      return CopyFixed<1>(rows, out);
+    case 4:
+      return CopyFixed<4>(rows, out);
+    case 8:
+      return CopyFixed<8>(rows, out);
+    case 16:
+      return CopyFixed<16>(rows, out);
+    case 32:
+      return CopyFixed<32>(rows, out);
+    default:
+      return CopyAny(rows, floats, out);
+  }
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<RowTable>> RowTable::Create(const RowTableOptions& options) {
+  const std::string where = "table '" + options.spec.name() + "'";
+  auto initial_values = InitialValues::Create(options.spec.initializer());
+  if (!initial_values.ok()) {
+    return initial_values.status().WithContext(where);
+  }
+  auto optimizer = MakeRowOptimizer(options.spec.optimizer(), options.spec.dim());
+  if (!optimizer.ok()) {
+    return optimizer.status().WithContext(where);
+  }
+  return std::unique_ptr<RowTable>(
+      new RowTable(options, *initial_values, std::move(optimizer).value()));
+}
+
+RowTable::RowTable(const RowTableOptions& options, const InitialValues& initial_values,
+                   std::unique_ptr<RowOptimizer> optimizer)
+    : table_(options.table),
+      seed_(options.seed),
+      shard_count_(options.shard_count),
+      initial_values_(initial_values),
+      optimizer_(std::move(optimizer)),
+      layout_{.dim = optimizer_->dim(),
+              .state_floats = static_cast<uint32_t>(optimizer_->state_floats())},
+      store_(layout_.row_bytes()),
+      indexes_(options.shard_count) {
+  for (const ShardId shard : options.owned_shards) {
+    indexes_[shard].Open();
+  }
+}
+
+size_t RowTable::Lookup(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows) {
+  DCHECK_EQ(keys.size(), rows.size());
+  size_t misplaced = 0;
+  for (size_t begin = 0; begin < keys.size(); begin += kBlock) {
+    const size_t count = std::min(kBlock, keys.size() - begin);
+    misplaced += LookupBlock(keys.subspan(begin, count), mode, rows.data() + begin);
+  }
+  return misplaced;
+}
+
+size_t RowTable::LookupBlock(std::span<const Key> keys, LookupMode mode, std::byte** rows) {
+  std::array<uint64_t, kBlock> hashes;
+  std::array<RowIndex*, kBlock> indexes;
+  std::array<size_t, kBlock> positions;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    hashes[i] = PlacementHash(table_, keys[i]);
+    indexes[i] = &indexes_[ShardOfHash(hashes[i], shard_count_)];
+    positions[i] = indexes[i]->HomeOf(hashes[i], shard_count_);
+    indexes[i]->PrefetchSlot(positions[i]);
+  }
+
+  // The first slot with the right tag is nearly always the key's.
+  const size_t bytes_to_weights_end = sizeof(RowHeader) + layout_.dim * sizeof(float);
+  size_t misplaced = 0;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    rows[i] = nullptr;
+    if (!indexes[i]->owned()) {
+      ++misplaced;
+      continue;
+    }
+    const uint8_t tag = RowIndex::TagOf(hashes[i]);
+    RowIndex::Slot slot = indexes[i]->slot(positions[i]);
+    while (slot.tag != tag && slot.tag != 0) {
+      positions[i] = indexes[i]->Next(positions[i]);
+      slot = indexes[i]->slot(positions[i]);
+    }
+    if (slot.tag != 0) {
+      rows[i] = store_.row(slot.row);
+      PrefetchBytes<0>(rows[i], bytes_to_weights_end);
+    }
+  }
+
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const bool found = rows[i] != nullptr && HeaderOf(rows[i]).key() == keys[i];
+    if (!found && indexes[i]->owned()) {
+      rows[i] = FindOrCreate(keys[i], hashes[i], *indexes[i], mode);
+    }
+  }
+  return misplaced;
+}
+
+// From the start: the block's earlier keys may have moved slots.
+std::byte* RowTable::FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode) {
+  std::byte* const row = index.Find(key, hash, indexed_rows());
+  if (row != nullptr || mode == LookupMode::kFindOnly) {
+    return row;
+  }
+  std::byte* const added = AddRow(key, hash, index);
+  float* const floats = FloatsOf(added);
+  initial_values_.Fill(RowStream(seed_, table_, key), 0, {floats, layout_.dim});
+  optimizer_->InitState(floats);
+  return added;
+}
+
+std::byte* RowTable::AddRow(Key key, uint64_t hash, RowIndex& index) {
+  const RowId id = store_.Allocate();
+  std::byte* const row = store_.row(id);
+  RowHeader header;
+  header.set_key(key);
+  HeaderOf(row) = header;
+  index.Insert(hash, id, indexed_rows());
+  return row;
+}
+
+void RowTable::CopyWeights(std::span<std::byte* const> rows, std::span<float> out) const {
+  DCHECK_EQ(out.size(), rows.size() * layout_.dim);
+  const size_t weight_bytes = layout_.dim * sizeof(float);
+  for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
+    const size_t count = std::min(kBlock, rows.size() - begin);
+    const size_t ahead_end = std::min(rows.size(), begin + 2 * kBlock);
+    for (size_t i = begin + count; i < ahead_end; ++i) {
+      if (rows[i] != nullptr) {
+        PrefetchBytes<0>(rows[i] + sizeof(RowHeader), weight_bytes);
+      }
+    }
+    CopyRows(rows.subspan(begin, count), layout_.dim, out.data() + begin * layout_.dim);
+  }
+}
+
+void RowTable::ApplyGradients(std::span<std::byte* const> rows, std::span<const float> gradients,
+                              std::span<const uint32_t> counts, int64_t now_unix_seconds) {
+  DCHECK_EQ(gradients.size(), rows.size() * layout_.dim);
+  DCHECK_EQ(counts.size(), rows.size());
+  ++push_count_;
+  const uint32_t now = RowSecondsFromUnix(now_unix_seconds);
+  for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
+    const size_t count = std::min(kBlock, rows.size() - begin);
+    const size_t ahead_end = std::min(rows.size(), begin + 2 * kBlock);
+    for (size_t i = begin + count; i < ahead_end; ++i) {
+      if (rows[i] != nullptr) {
+        PrefetchBytes<1>(rows[i], layout_.row_bytes());
+      }
+    }
+    ApplyBlock(rows.subspan(begin, count), gradients.data() + begin * layout_.dim,
+               counts.data() + begin, now);
+  }
+}
+
+void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradients,
+                          const uint32_t* counts, uint32_t now) {
+  std::array<float*, kBlock> floats;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    floats[i] = nullptr;
+    if (rows[i] == nullptr) {
+      continue;
+    }
+    floats[i] = FloatsOf(rows[i]);
+    RowHeader& header = HeaderOf(rows[i]);
+    header.set_last_seen(now);
+    // Chance from the push and the key, so that it is the same on any number of lanes.
+    const uint64_t random = Mix64(push_count_, header.key());
+    header.shows = AddToCount(header.shows, counts[i] >> 16, static_cast<uint32_t>(random));
+    header.clicks =
+        AddToCount(header.clicks, counts[i] & 0xffff, static_cast<uint32_t>(random >> 32));
+  }
+  optimizer_->Apply({floats.data(), rows.size()}, gradients, push_count_);
+}
+
+void RowTable::ForEachRow(ShardId shard,
+                          const std::function<void(const std::byte* row)>& visit) const {
+  const RowIndex& index = indexes_[shard];
+  for (size_t position = 0; position < index.capacity(); ++position) {
+    const RowIndex::Slot slot = index.slot(position);
+    if (slot.tag != 0) {
+      visit(store_.row(slot.row));
+    }
+  }
+}
+
+Status RowTable::Insert(const RowHeader& header, std::span<const float> values) {
+  const Key key = header.key();
+  const auto name = [&] {
+    return "key " + std::to_string(key) + " of table " + std::to_string(table_);
+  };
+  if (values.size() != layout_.floats()) {
+    return InvalidArgumentError(name() + " has " + std::to_string(values.size()) +
+                                " floats, expected " + std::to_string(layout_.floats()) +
+                                " (weights and optimizer state)");
+  }
+  const uint64_t hash = PlacementHash(table_, key);
+  RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
+  if (!index.owned()) {
+    return Status(StatusCode::kWrongShard, name() + " belongs to another lane");
+  }
+  if (index.Find(key, hash, indexed_rows()) != nullptr) {
+    return AlreadyExistsError(name() + " is there already");
+  }
+  std::byte* const row = AddRow(key, hash, index);
+  HeaderOf(row) = header;
+  std::ranges::copy(values, FloatsOf(row));
+  return Status();
+}
+
+bool RowTable::Erase(Key key) {
+  const uint64_t hash = PlacementHash(table_, key);
+  RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
+  RowId row;
+  if (!index.owned() || !index.Erase(key, hash, indexed_rows(), &row)) {
+    return false;
+  }
+  store_.Free(row);
+  return true;
+}
+
+uint64_t RowTable::bytes() const {
+  uint64_t total = store_.bytes();
+  for (const RowIndex& index : indexes_) {
+    total += index.bytes();
+  }
+  return total;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,104 @@
+// RowTable: the embedding rows of one table that lie on one lane.
+//
+// Keys are looked up in batches, because a batch can fetch its memory ahead: a lone lookup waits
+// for two cache misses, a batch has dozens under way. Addresses of rows stay valid until the row is
+// erased. What a new row starts with depends on (seed, table, key) only. Owned by a Lane and used
+// on its thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/optim/initializer.h"
+#include "common/optim/row_optimizer.h"
+#include "proto/parameters.pb.h"
+#include "server/row_index.h"
+#include "server/row_layout.h"
+#include "server/row_store.h"
+
+namespace antiphon {
+
+struct RowTableOptions {
+  TableId table = 0;
+  TableSpec spec;
+  uint64_t seed = 0;
+  uint32_t shard_count = 0;
+  std::vector<ShardId> owned_shards;
+};
+
+enum class LookupMode { kCreate, kFindOnly };
+
+class RowTable {
+ public:
+  // Fails when the spec's optimizer or initializer does. The rest of the schema passed CheckSchema.
+  static StatusOr<std::unique_ptr<RowTable>> Create(const RowTableOptions& options);
+
+  // rows[i] becomes the row of keys[i]; a missing one is created or null, as `mode` says. A key may
+  // repeat. Returns how many keys belong to shards that this table does not own, whose rows are
+  // null: none, when the caller's cluster view is current.
+  size_t Lookup(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows);
+
+  // dim() floats of each row, one after the other; zeros for a null row.
+  // out.size() == rows.size() * dim().
+  void CopyWeights(std::span<std::byte* const> rows, std::span<float> out) const;
+
+  // One push: updates each row by its gradient, adds its counts (shows << 16 | clicks) and marks it
+  // as seen. Null rows are skipped. Also a push without rows counts as one of the table's pushes.
+  // gradients.size() == rows.size() * dim(), counts.size() == rows.size().
+  void ApplyGradients(std::span<std::byte* const> rows, std::span<const float> gradients,
+                      std::span<const uint32_t> counts, int64_t now_unix_seconds);
+
+  // Calls `visit` with every row of an owned shard, in the order of the index. It must not add or
+  // remove rows.
+  void ForEachRow(ShardId shard, const std::function<void(const std::byte* row)>& visit) const;
+
+  // Puts back a row of a snapshot; `values` are weights and state. kAlreadyExists for a key that is
+  // there, kInvalidArgument for another number of floats, kWrongShard for a shard of another lane.
+  Status Insert(const RowHeader& header, std::span<const float> values);
+
+  // Forgets a row, whose address is given to a later one. False when there is none.
+  bool Erase(Key key);
+
+  TableId table() const { return table_; }
+  uint32_t dim() const { return layout_.dim; }
+  const RowLayout& layout() const { return layout_; }
+  uint64_t row_count() const { return store_.row_count(); }
+  uint64_t row_count(ShardId shard) const { return indexes_[shard].size(); }
+  // Of rows and indexes.
+  uint64_t bytes() const;
+
+  // How many pushes were applied; a restore sets it to where the snapshot stood.
+  uint64_t push_count() const { return push_count_; }
+  void set_push_count(uint64_t pushes) { push_count_ = pushes; }
+
+ private:
+  RowTable(const RowTableOptions& options, const InitialValues& initial_values,
+           std::unique_ptr<RowOptimizer> optimizer);
+
+  size_t LookupBlock(std::span<const Key> keys, LookupMode mode, std::byte** rows);
+  std::byte* FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode);
+  std::byte* AddRow(Key key, uint64_t hash, RowIndex& index);
+  void ApplyBlock(std::span<std::byte* const> rows, const float* gradients, const uint32_t* counts,
+                  uint32_t now);
+  IndexedRows indexed_rows() const {
+    return {.store = &store_, .table = table_, .shard_count = shard_count_};
+  }
+
+  TableId table_;
+  uint64_t seed_;
+  uint32_t shard_count_;
+  InitialValues initial_values_;
+  std::unique_ptr<RowOptimizer> optimizer_;
+  RowLayout layout_;
+  RowStore store_;
+  std::vector<RowIndex> indexes_;  // by shard; those of other lanes are not open
+  uint64_t push_count_ = 0;
+};
+
+}  // namespace antiphon
