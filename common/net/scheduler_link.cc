@@ -1,0 +1,142 @@
+#include "common/net/scheduler_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/text.h"
+
+namespace antiphon {
+
+namespace {
+
+constexpr Duration kRegisterAgainAfter = std::chrono::milliseconds(200);
+
+Duration HeartbeatPeriod(const RegisterReply& registration) {
+  // A peer's number: neither a busy loop nor silence for ever.
+  return std::chrono::milliseconds(std::clamp<uint32_t>(registration.heartbeat_ms(), 10, 60'000));
+}
+
+}  // namespace
+
+SchedulerLink::SchedulerLink(Endpoint& endpoint, Clock& clock, SchedulerLinkOptions options,
+                             FillHeartbeat fill)
+    : clock_(clock),
+      options_(std::move(options)),
+      fill_(std::move(fill)),
+      rpc_(endpoint, clock, {.incarnation = options_.incarnation}, nullptr),
+      last_heard_(clock.Now()),
+      next_call_at_(last_heard_) {
+  const StatusOr<PeerId> scheduler = endpoint.Connect(options_.scheduler_address);
+  if (scheduler.ok()) {
+    scheduler_ = *scheduler;
+  } else {
+    End(scheduler.status().WithContext("scheduler " + options_.scheduler_address));
+  }
+}
+
+void SchedulerLink::Poll(Duration timeout) {
+  if (ended_) {
+    return;
+  }
+  const Time now = clock_.Now();
+  if (!call_in_flight_ && now >= next_call_at_) {
+    registered_ ? SendHeartbeat() : SendRegistration();
+  } else if (!call_in_flight_) {
+    timeout = std::min(timeout, next_call_at_ - now);
+  }
+  rpc_.Poll(timeout);
+}
+
+void SchedulerLink::SendRegistration() {
+  call_in_flight_ = true;
+  const Duration left = last_heard_ + options_.register_timeout - clock_.Now();
+  rpc_.Call(scheduler_, METHOD_REGISTER, options_.registration, {},
+            {.deadline = std::max(left, Duration::zero()), .retry_after = kRegisterAgainAfter},
+            *this);
+}
+
+void SchedulerLink::SendHeartbeat() {
+  HeartbeatRequest request;
+  request.set_role(options_.registration.role());
+  request.set_node(registration_.node());
+  fill_(request);
+  call_in_flight_ = true;
+  const Duration period = HeartbeatPeriod(registration_);
+  next_call_at_ = clock_.Now() + period;
+  const Duration left = last_heard_ + options_.scheduler_timeout - clock_.Now();
+  rpc_.Call(scheduler_, METHOD_HEARTBEAT, request, {},
+            {.deadline = std::max(left, Duration::zero()), .retry_after = period}, *this);
+}
+
+void SchedulerLink::OnReply(CallId, const Status& status, const Message& reply) {
+  call_in_flight_ = false;
+  if (!status.ok()) {
+    if (IsTransient(status)) {
+      OnSilence(status);
+    } else {
+      End(status.WithContext("scheduler " + options_.scheduler_address +
+                             (registered_ ? "" : " refused to register us")));
+    }
+    return;
+  }
+  last_heard_ = clock_.Now();
+  registered_ ? OnHeartbeat(reply) : OnRegistered(reply);
+}
+
+bool SchedulerLink::IsTransient(const Status& status) const {
+  return status.code() == StatusCode::kUnavailable ||
+         status.code() == StatusCode::kDeadlineExceeded ||
+         status.code() == StatusCode::kResourceExhausted;
+}
+
+void SchedulerLink::OnSilence(const Status& status) {
+  const Time now = clock_.Now();
+  const Duration allowed = registered_ ? options_.scheduler_timeout : options_.register_timeout;
+  if (now - last_heard_ >= allowed) {
+    End(UnavailableError("scheduler " + options_.scheduler_address + " has not answered for " +
+                         FormatSeconds(SecondsBetween(last_heard_, now)) +
+                         (registered_ ? "" : ", is it running?") + " (" + status.message() + ")"));
+    return;
+  }
+  next_call_at_ = std::max(next_call_at_, now + kRegisterAgainAfter);
+}
+
+void SchedulerLink::OnRegistered(const Message& reply) {
+  const Status parsed = ParseMeta(reply, registration_);
+  if (!parsed.ok()) {
+    End(parsed.WithContext("scheduler " + options_.scheduler_address));
+    return;
+  }
+  registered_ = true;
+  rpc_.SetCluster(registration_.cluster_id(), 0);
+  next_call_at_ = clock_.Now();
+}
+
+void SchedulerLink::OnHeartbeat(const Message& message) {
+  HeartbeatReply reply;
+  const Status parsed = ParseMeta(message, reply);
+  if (!parsed.ok()) {
+    End(parsed.WithContext("scheduler " + options_.scheduler_address));
+    return;
+  }
+  job_state_ = reply.state();
+  switch (job_state_) {
+    case JOB_WAITING:
+    case JOB_RUNNING:
+      return;
+    case JOB_FINISHED:
+    case JOB_STOPPED:
+      End(Status());
+      return;
+    case JOB_FAILED:
+      End(UnavailableError("the job failed: " + reply.reason()));
+      return;
+  }
+}
+
+void SchedulerLink::End(const Status& result) {
+  ended_ = true;
+  result_ = result;
+}
+
+}  // namespace antiphon
