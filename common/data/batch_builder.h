@@ -1,0 +1,108 @@
+// BatchBuilder: raw rows in, a columnar Batch out.
+//
+// Owned by one thread. Reuses the memory of the batch, so that a steady stream of rows allocates
+// nothing. Column order: see FeatureColumns for sparse and dense; labels stand in the order that
+// the caller gives their names.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/data/bad_row_reason.h"
+#include "common/data/batch.h"
+#include "common/data/feature_columns.h"
+#include "common/data/feature_transform.h"
+#include "common/data/label_expression.h"
+#include "proto/job.pb.h"
+#include "proto/plan.pb.h"
+
+namespace antiphon {
+
+// Label `effect` cannot be 1 where label `cause` is 0, such as a conversion without a click. Both
+// are positions in LabelColumns::names.
+struct ImpliedLabel {
+  uint32_t effect = 0;
+  uint32_t cause = 0;
+};
+
+// Which labels the model reads: label_fields or computed labels, in the order of Batch::labels. A
+// name may stand there twice.
+struct LabelColumns {
+  std::vector<std::string> names;
+  std::vector<ImpliedLabel> implied;
+};
+
+class BatchBuilder {
+ public:
+  // `statistics` are in the order of the job's features. The job has passed CheckJob.
+  static StatusOr<std::unique_ptr<BatchBuilder>> Create(
+      const Job& job, std::span<const FeatureStatistics> statistics, const LabelColumns& labels);
+
+  // Input fields that a row is read for, ascending; AddRow looks at no other.
+  const std::vector<uint32_t>& used_fields() const { return used_fields_; }
+  uint32_t field_count() const { return field_count_; }
+
+  // Empties `batch` and gives it its columns.
+  void Start(Batch& batch) const;
+
+  // Adds one row. `values[i]` is the text of input field i; empty ones are replaced by the field's
+  // default. With another reason than kNone the batch is as it was before.
+  BadRowReason AddRow(std::span<std::string_view> values, Batch& batch) const;
+
+ private:
+  struct DefaultValue {
+    uint32_t field = 0;
+    std::string text;
+  };
+  struct TypedField {
+    uint32_t field = 0;
+    bool is_whole = false;
+  };
+  struct LabelSource {
+    uint32_t field = 0;  // without an expression
+    std::optional<LabelExpression> expression;
+    std::optional<LabelExpression> known_if;
+  };
+  struct Column {
+    uint32_t field = 0;
+    FeatureTransform transform;
+  };
+
+  BatchBuilder() = default;
+  Status AddFeatures(const Job& job, std::span<const FeatureStatistics> statistics);
+  Status AddLabels(const DataConfig& data, const LabelColumns& labels);
+  Status AddComputedLabel(const DataConfig& data, const std::string& name);
+  void AddContext(const Job& job);
+  void AddTypes(const Job& job);
+  void Use(uint32_t field);
+
+  BadRowReason CheckTypes(std::span<const std::string_view> values) const;
+  BadRowReason AppendLabels(std::span<const std::string_view> values, Batch& batch) const;
+  BadRowReason AppendContext(std::span<const std::string_view> values, Batch& batch) const;
+  BadRowReason AppendFeatures(std::span<const std::string_view> values, Batch& batch) const;
+  BadRowReason AppendAll(std::span<const std::string_view> values, Batch& batch) const;
+  void TakeBack(Batch& batch) const;
+
+  uint32_t field_count_ = 0;
+  std::vector<uint32_t> used_fields_;
+  std::vector<DefaultValue> defaults_;
+  std::vector<TypedField> typed_;
+  std::vector<LabelSource> labels_;
+  std::vector<ImpliedLabel> implied_;
+  std::vector<Column> sparse_;
+  std::vector<Column> dense_;
+  uint32_t dense_width_ = 0;
+  std::optional<uint32_t> weight_field_;
+  std::optional<uint32_t> scene_field_;
+  std::optional<uint32_t> time_field_;
+  std::optional<uint32_t> user_field_;
+  Vocabulary scenes_;
+};
+
+}  // namespace antiphon
