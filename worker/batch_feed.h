@@ -1,0 +1,39 @@
+// BatchFeed: where a partition's batches come from. The production feed reads ahead on a thread of
+// its own; a test's feed makes them up. Called by the training thread only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "proto/metrics.pb.h"
+#include "worker/prepared_batch.h"
+
+namespace antiphon {
+
+class BatchFeed {
+ public:
+  enum class Outcome {
+    kBatch,
+    kNotReady,  // the feed wakes the training thread's endpoint when one is
+    kEnd,       // the partition has no more
+  };
+
+  virtual ~BatchFeed() = default;
+
+  // From now on batches of `partition` from position `from`. No batch straddles a position of
+  // `cuts` (ascending): lanes that were restored from different snapshots stand there.
+  virtual void Start(PartitionId partition, Position from, std::vector<Position> cuts) = 0;
+
+  // The next batch, in order of position.
+  virtual StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) = 0;
+
+  // Adds the bad rows met since the last call, per reason.
+  virtual void TakeBadRows(MetricsDelta& delta) = 0;
+
+  // Gives a batch's memory back for another one.
+  virtual void Recycle(std::unique_ptr<PreparedBatch> batch) = 0;
+};
+
+}  // namespace antiphon
