@@ -35,10 +35,12 @@ std::vector<float> Draw(const Initializer& spec, uint64_t stream, size_t n, uint
 
 TEST(InitialValuesTest, KeepsFrozenValues) {
   // A model restored next year starts its new rows with these bits: they are never edited.
-  EXPECT_EQ(RowStream(1, 2, 3), 0ULL);
-  EXPECT_EQ(BlockStream(1, 2), 0ULL);
-  EXPECT_EQ(Draw(Normal(0, 1), 42, 3), (std::vector<float>{0, 0, 0}));
-  EXPECT_EQ(Draw(Uniform(0, 1), 42, 3), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(RowStream(1, 2, 3), 7718485432501759289ULL);
+  EXPECT_EQ(BlockStream(1, 2), 9198426100319932654ULL);
+  EXPECT_EQ(Draw(Normal(0, 1), 42, 3),
+            (std::vector<float>{1.34993219F, 0.354945213F, 0.206332386F}));
+  EXPECT_EQ(Draw(Uniform(0, 1), 42, 3),
+            (std::vector<float>{0.74156487F, 0.159910381F, 0.27860111F}));
 }
 
 TEST(InitialValuesTest, DoesNotDependOnHowABlockIsCut) {

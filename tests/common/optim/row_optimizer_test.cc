@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <ostream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,12 @@ std::vector<GoldenCase> GoldenCases() {
   };
 }
 
+std::vector<GoldenCase> DenseCases() {
+  std::vector<GoldenCase> cases = GoldenCases();
+  std::erase_if(cases, [](const GoldenCase& golden) { return !golden.dense; });
+  return cases;
+}
+
 using Rows = std::vector<std::vector<float>>;
 
 // A vector file in one shape, whether it has one row or several.
@@ -109,6 +116,18 @@ void ExpectClose(double expected, float actual, const std::string& where) {
   EXPECT_NEAR(actual, expected, 1e-6 + 1e-5 * std::abs(expected)) << where;
 }
 
+void ExpectStateOfRow(const Golden& golden, size_t row, std::span<const float> state) {
+  size_t at = 0;
+  for (const char* kind : {"z", "m", "v", "n"}) {
+    if (golden.state.contains(kind)) {
+      const json& expected = golden.state[kind];
+      for (const json& value : (golden.start.size() > 1 ? expected[row] : expected).flatten()) {
+        ExpectClose(value.get<double>(), state[at++], std::string("final ") + kind);
+      }
+    }
+  }
+}
+
 class OptimizerGoldenTest : public ::testing::TestWithParam<GoldenCase> {};
 
 TEST_P(OptimizerGoldenTest, RowsFollowTheReference) {
@@ -137,41 +156,14 @@ TEST_P(OptimizerGoldenTest, RowsFollowTheReference) {
                   "step " + std::to_string(step) + ", weight " + std::to_string(i));
     }
   }
-}
-
-TEST_P(OptimizerGoldenTest, StateEndsAsTheReference) {
-  const Golden golden = LoadGolden(GetParam().name);
-  if (golden.start.size() != 1) {
-    GTEST_SKIP() << "the states of several rows are checked through their weights";
-  }
-  const size_t dim = golden.start[0].size();
-  const auto optimizer = MakeRows(GetParam().config, static_cast<uint32_t>(dim));
-  std::vector<float> row = golden.start[0];
-  row.resize(optimizer->row_floats());
-  optimizer->InitState(row.data());
-  const std::array<float*, 1> pointers = {row.data()};
-
-  for (size_t step = 0; step < golden.gradient.size(); ++step) {
-    optimizer->Apply(pointers, golden.gradient[step][0].data(), step + 1);
-  }
-
-  size_t at = dim;
-  for (const char* kind : {"z", "m", "v", "n"}) {
-    if (!golden.state.contains(kind)) {
-      continue;
-    }
-    for (const json& value : golden.state[kind].flatten()) {
-      ExpectClose(value.get<double>(), row[at],
-                  std::string(kind) + ", float " + std::to_string(at));
-      ++at;
-    }
+  for (size_t row = 0; row < rows.size(); ++row) {
+    ExpectStateOfRow(golden, row, std::span(rows[row]).subspan(dim));
   }
 }
 
-TEST_P(OptimizerGoldenTest, ChunksFollowTheReference) {
-  if (!GetParam().dense) {
-    GTEST_SKIP() << "an optimizer of rows only";
-  }
+class DenseOptimizerGoldenTest : public ::testing::TestWithParam<GoldenCase> {};
+
+TEST_P(DenseOptimizerGoldenTest, ChunksFollowTheReference) {
   const Golden golden = LoadGolden(GetParam().name);
   const auto made = MakeDenseOptimizer(ParseConfig(GetParam().config));
   ASSERT_TRUE(made.ok()) << made.status();
@@ -191,8 +183,12 @@ TEST_P(OptimizerGoldenTest, ChunksFollowTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OptimizerGoldenTest, ::testing::ValuesIn(GoldenCases()),
-                         [](const auto& tested) { return tested.param.name; });
+std::string NameOf(const ::testing::TestParamInfo<GoldenCase>& tested) {
+  return tested.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OptimizerGoldenTest, ::testing::ValuesIn(GoldenCases()), NameOf);
+INSTANTIATE_TEST_SUITE_P(All, DenseOptimizerGoldenTest, ::testing::ValuesIn(DenseCases()), NameOf);
 
 TEST(RowOptimizerTest, SizesStateByDim) {
   EXPECT_EQ(MakeRows("sgd_optimizer {}", 16)->state_floats(), 0U);
