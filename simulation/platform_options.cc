@@ -1,0 +1,26 @@
+#include "simulation/platform_options.h"
+
+#include <string>
+
+namespace antiphon {
+namespace {
+
+Status CheckRange(const char* name, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) {
+    return Status();
+  }
+  return InvalidArgumentError(std::string(name) + " is " + std::to_string(value) +
+                              ", expected a number from " + std::to_string(least) + " to " +
+                              std::to_string(most));
+}
+
+}  // namespace
+
+Status CheckPlatformOptions(const PlatformOptions& options) {
+  AP_RETURN_IF_ERROR(CheckRange("days", options.days, 1, 366));
+  AP_RETURN_IF_ERROR(CheckRange("users", options.users, 3, 50'000'000));
+  // With fewer hosts than this there are hours when nobody is on air.
+  return CheckRange("hosts", options.hosts, 50, 1'000'000);
+}
+
+}  // namespace antiphon

@@ -1,0 +1,20 @@
+// PlatformOptions: which platform is simulated. Two equal options give the same bytes.
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/status.h"
+
+namespace antiphon {
+
+struct PlatformOptions {
+  uint64_t seed = 1;
+  int days = 14;     // length of the period
+  int users = 6000;  // two thirds are there when the period begins, the others arrive during it
+  int hosts = 400;
+};
+
+// Names the option that is out of range and the range.
+Status CheckPlatformOptions(const PlatformOptions& options);
+
+}  // namespace antiphon

@@ -1,0 +1,35 @@
+// SampleCsv: impressions with their labels as lines of comma separated values.
+//
+// What a user, a host or a piece of content looks like in a line is formatted once, so a line is
+// little more than copying. Vectors are joined with `|`. Frozen: any thread may append.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "simulation/impression.h"
+#include "simulation/platform.h"
+
+namespace antiphon {
+
+class SampleCsv {
+ public:
+  explicit SampleCsv(const Platform& platform);
+
+  // The names of the columns, with the line's end.
+  static std::string Header();
+  // Adds one line, with its end, to `text`.
+  void Append(const Impression& impression, std::string& text) const;
+
+ private:
+  struct HostText {
+    std::string attributes;
+    std::vector<std::string> avatars;
+    std::vector<std::string> texts;
+  };
+
+  std::vector<std::string> users_;
+  std::vector<HostText> hosts_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,42 @@
+// SampleSet: the files of labelled samples that a simulated platform leaves behind.
+//
+//   train-00000.csv, train-00001.csv, ...  in time order over the whole period
+//   eval.csv                               held out, from the last fifth of the period
+//   truth.json                             what the true probabilities score on eval.csv
+//
+// Held-out samples lie between training samples in time, so that they ask what was learnt about
+// the platform as it is at the end, with all its scenes, and not how well the future is guessed;
+// they are other requests, and no sample is in both. Every file is written under a temporary name
+// first, truth.json last: where it exists, everything else is whole.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/file_system.h"
+#include "common/base/status.h"
+#include "simulation/platform.h"
+
+namespace antiphon {
+
+enum class Compression { kNone, kZstd };
+
+struct SampleSetOptions {
+  std::string directory;
+  int64_t samples = 1'000'000;
+  int64_t eval_samples = 160'000;
+  int64_t samples_per_file = 131'072;
+  Compression compression = Compression::kNone;
+};
+
+inline constexpr double kEvalBegin = 0.8;  // progress of the period
+
+// Fails when the folder has anything in it. Returns the text of truth.json.
+StatusOr<std::string> WriteSampleSet(const Platform& platform, const SampleSetOptions& options,
+                                     FileSystem& fs);
+
+// Removes what an earlier WriteSampleSet left in `directory`, truth.json first; other files stay
+// and make the next WriteSampleSet fail. A folder that does not exist is fine.
+Status RemoveSampleSet(const std::string& directory, FileSystem& fs);
+
+}  // namespace antiphon

@@ -1,0 +1,26 @@
+// Task: what a user may do about a host that is shown. Everything but the click needs the click
+// first. The names are those of the CSV's label columns.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "simulation/scene.h"
+
+namespace antiphon {
+
+enum class Task { kClick = 0, kLongWatch = 1, kGift = 2, kComment = 3, kFollow = 4 };
+
+inline constexpr int kTaskCount = 5;
+
+inline constexpr std::array<Task, kTaskCount> kTasks = {Task::kClick, Task::kLongWatch, Task::kGift,
+                                                        Task::kComment, Task::kFollow};
+
+// "click", "long_watch", "gift", "comment" or "follow".
+std::string_view TaskName(Task task);
+
+// How often it happens in the scene, averaged over the platform's traffic: clicks among
+// impressions, everything else among clicks.
+double TargetRate(Task task, Scene scene);
+
+}  // namespace antiphon

@@ -1,0 +1,32 @@
+// TruthReport: the text of truth.json, shaped like the report of a training run.
+//
+//   {"seed", "days", "users", "hosts",
+//    "train": {"samples", "scenes": {SCENE: {"samples", "rates": {TASK: ...}}}},
+//    "eval": {TASK: {"samples", "positives", "auc", "expected_auc", "logloss",
+//                    "scenes": {SCENE: {the same five}}}}}
+//
+// Rates are of impressions. An AUC is null where a class is missing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "simulation/impression.h"
+#include "simulation/platform_options.h"
+#include "simulation/score_board.h"
+
+namespace antiphon {
+
+// How many training samples each scene has and how many of them are positive.
+struct TrainCounts {
+  void Add(const Impression& impression);
+
+  std::array<int64_t, kSceneCount> samples{};
+  std::array<std::array<int64_t, kTaskCount>, kSceneCount> positives{};
+};
+
+std::string TruthReport(const PlatformOptions& options, const TrainCounts& train,
+                        const ScoreBoard& eval);
+
+}  // namespace antiphon
