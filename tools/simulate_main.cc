@@ -1,0 +1,182 @@
+// ps_simulate: writes the samples of a simulated live-streaming platform whose truth is known, and
+// says how much of that truth a training run has found.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gflags/gflags.h>
+
+#include "common/base/clock.h"
+#include "common/base/file_system.h"
+#include "common/base/logging.h"
+#include "common/base/status.h"
+#include "common/base/text.h"
+#include "simulation/comparison.h"
+#include "simulation/platform.h"
+#include "simulation/sample_set.h"
+
+DEFINE_string(out, "", "folder for the samples; it is created, and must be empty");
+DEFINE_int64(samples, 1000000, "training samples");
+DEFINE_int64(eval_samples, 160000, "held-out samples");
+DEFINE_uint64(seed, 1, "the platform's seed; equal flags give equal bytes");
+DEFINE_int32(days, 14, "length of the period in days");
+DEFINE_int32(users, 6000, "users who appear; a third of them during the period");
+DEFINE_int32(hosts, 400, "hosts");
+DEFINE_int64(samples_per_file, 131072, "training samples of one file");
+DEFINE_string(compress, "none", "none, or zstd");
+DEFINE_bool(force, false, "replace the samples that --out already has");
+DEFINE_string(compare, "", "report of a training run: compare it with --truth, write no samples");
+DEFINE_string(truth, "", "truth.json of the samples that the run was trained on");
+DEFINE_double(require_click_share, 0,
+              "with --compare: exit with 1 when the click misses this share of the attainable AUC");
+DEFINE_int64(min_scene_samples, 20000,
+             "with --require_click_share: ask it of scenes with more training samples than this");
+
+namespace GFLAGS_NAMESPACE {
+extern void (*gflags_exitfunc)(int);  // called for a flag that does not parse
+}
+
+namespace antiphon {
+namespace {
+
+constexpr int kExitMissed = 1;
+constexpr int kExitUsage = 64;
+constexpr int kExitBadData = 65;
+constexpr int kExitCannotCreate = 73;
+constexpr int kExitIo = 74;
+constexpr uint64_t kMaxReportBytes = 64 << 20;
+
+constexpr char kUsage[] =
+    "Simulates a live-streaming platform with known truth.\n"
+    "\n"
+    "  ps_simulate --out=DIR [--samples=N] [--eval_samples=N] [--seed=S] [--days=D]\n"
+    "      writes DIR/train-*.csv, DIR/eval.csv and DIR/truth.json (docs/simulation.md)\n"
+    "  ps_simulate --compare=REPORT.json --truth=DIR/truth.json [--require_click_share=0.9]\n"
+    "      prints what a training run reached of the attainable AUC\n"
+    "\n"
+    "Flags:\n";
+
+void PrintHelp() {
+  std::fputs(kUsage, stdout);
+  std::vector<gflags::CommandLineFlagInfo> flags;
+  gflags::GetAllFlags(&flags);
+  for (const gflags::CommandLineFlagInfo& flag : flags) {
+    if (flag.filename.ends_with("simulate_main.cc")) {
+      std::printf("  --%-20s %s (default: %s)\n", flag.name.c_str(), flag.description.c_str(),
+                  flag.default_value.empty() ? "none" : flag.default_value.c_str());
+    }
+  }
+}
+
+int Fail(const Status& status, int exit_code) {
+  std::fprintf(stderr, "ps_simulate: error: %s\n", status.message().c_str());
+  return exit_code;
+}
+
+int ExitCodeOf(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kInvalidArgument:
+      return kExitUsage;
+    case StatusCode::kAlreadyExists:
+    case StatusCode::kPermissionDenied:
+      return kExitCannotCreate;
+    default:
+      return kExitIo;
+  }
+}
+
+int Simulate() {
+  SystemClock clock;
+  const Time begin = clock.Now();
+  if (FLAGS_compress != "none" && FLAGS_compress != "zstd") {
+    return Fail(InvalidArgumentError("--compress is " + FLAGS_compress + ", expected none or zstd"),
+                kExitUsage);
+  }
+  StatusOr<std::unique_ptr<Platform>> platform = Platform::Create(
+      {.seed = FLAGS_seed, .days = FLAGS_days, .users = FLAGS_users, .hosts = FLAGS_hosts});
+  if (!platform.ok()) {
+    return Fail(platform.status(), kExitUsage);
+  }
+  PosixFileSystem fs;
+  if (FLAGS_force) {
+    const Status removed = RemoveSampleSet(FLAGS_out, fs);
+    if (!removed.ok()) {
+      return Fail(removed, kExitCannotCreate);
+    }
+  }
+  const SampleSetOptions options = {
+      .directory = FLAGS_out,
+      .samples = FLAGS_samples,
+      .eval_samples = FLAGS_eval_samples,
+      .samples_per_file = FLAGS_samples_per_file,
+      .compression = FLAGS_compress == "zstd" ? Compression::kZstd : Compression::kNone};
+  const StatusOr<std::string> truth = WriteSampleSet(**platform, options, fs);
+  if (!truth.ok()) {
+    return Fail(truth.status(), ExitCodeOf(truth.status()));
+  }
+  const double seconds = SecondsBetween(begin, clock.Now());
+  const auto samples = static_cast<double>(FLAGS_samples + FLAGS_eval_samples);
+  std::printf("%s: %lld training and %lld held-out samples in %.1f s (%s/s)\n", FLAGS_out.c_str(),
+              static_cast<long long>(FLAGS_samples), static_cast<long long>(FLAGS_eval_samples),
+              seconds, FormatCount(samples / seconds).c_str());
+  return 0;
+}
+
+int Compare() {
+  PosixFileSystem fs;
+  const StatusOr<std::string> report = ReadWholeFile(fs, FLAGS_compare, kMaxReportBytes);
+  if (!report.ok()) {
+    return Fail(report.status(), kExitIo);
+  }
+  const StatusOr<std::string> truth = ReadWholeFile(fs, FLAGS_truth, kMaxReportBytes);
+  if (!truth.ok()) {
+    return Fail(truth.status(), kExitIo);
+  }
+  const StatusOr<std::vector<ComparisonRow>> rows = CompareWithTruth(*report, *truth);
+  if (!rows.ok()) {
+    return Fail(rows.status().WithContext(FLAGS_compare), kExitBadData);
+  }
+  std::fputs(ComparisonTable(*rows).c_str(), stdout);
+  const std::vector<std::string> missed =
+      MissedClickShares(*rows, FLAGS_require_click_share, FLAGS_min_scene_samples);
+  if (FLAGS_require_click_share <= 0 || missed.empty()) {
+    return 0;
+  }
+  for (const std::string& sentence : missed) {
+    std::fprintf(stderr, "ps_simulate: %s\n", sentence.c_str());
+  }
+  return kExitMissed;
+}
+
+int Run(int argc, char** argv) {
+  GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(kExitUsage); };
+  gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
+  std::string help;
+  if (gflags::GetCommandLineOption("help", &help) && help == "true") {
+    PrintHelp();
+    return 0;
+  }
+  if (argc > 1) {
+    return Fail(InvalidArgumentError(std::string("what is ") + argv[1] + "? see --help"),
+                kExitUsage);
+  }
+  if (!FLAGS_compare.empty()) {
+    return FLAGS_truth.empty()
+               ? Fail(InvalidArgumentError("--compare needs --truth=DIR/truth.json"), kExitUsage)
+               : Compare();
+  }
+  if (FLAGS_out.empty()) {
+    return Fail(InvalidArgumentError("--out=DIR is missing; see --help"), kExitUsage);
+  }
+  return Simulate();
+}
+
+}  // namespace
+}  // namespace antiphon
+
+int main(int argc, char** argv) {
+  antiphon::InitLogging({.program = argv[0], .log_dir = ""});
+  return antiphon::Run(argc, argv);
+}
