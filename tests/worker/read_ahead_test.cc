@@ -1,0 +1,139 @@
+#include "worker/read_ahead.h"
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace antiphon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Batches of 4 of a partition of 10; position 6 is a bad row.
+class SmallSource final : public SampleSource {
+ public:
+  Status Open(PartitionId partition, Position from) override {
+    if (partition == 99) {
+      return NotFoundError("no partition 99");
+    }
+    partition_ = partition;
+    at_ = from;
+    return Status();
+  }
+
+  StatusOr<bool> NextBatch(Position cut, Batch& batch) override {
+    if (at_ >= 10) {
+      return false;
+    }
+    batch.Clear();
+    batch.partition = partition_;
+    batch.begin = at_;
+    batch.end = std::min<Position>({cut, 10, (at_ / 4 + 1) * 4});
+    at_ = batch.end;
+    return true;
+  }
+
+ private:
+  PartitionId partition_ = 0;
+  Position at_ = 0;
+};
+
+class CountingWaker final : public Waker {
+ public:
+  void Wake() override { ++wakes_; }
+  std::atomic<int> wakes_{0};
+};
+
+class ReadAheadTest : public ::testing::Test {
+ protected:
+  ReadAheadTest() {
+    ParameterSchema schema;
+    schema.set_shard_count(1);
+    ClusterView view;
+    view.add_lanes();
+    view.add_lane_of_shard(0);
+    feed_ = std::make_unique<ReadAhead>(
+        std::make_unique<SmallSource>(), BatchPreparer(schema, view, {}), 2, waker_,
+        [](MetricsDelta& delta) { delta.set_bad_rows(delta.bad_rows() + 1); });
+  }
+
+  // Waits for what the reading thread hands over.
+  StatusOr<BatchFeed::Outcome> Next() {
+    for (;;) {
+      StatusOr<BatchFeed::Outcome> outcome = feed_->Next(batch_);
+      if (!outcome.ok() || *outcome != BatchFeed::Outcome::kNotReady) {
+        return outcome;
+      }
+    }
+  }
+
+  std::vector<Position> ReadEnds() {
+    std::vector<Position> ends;
+    while (*Next() == BatchFeed::Outcome::kBatch) {
+      ends.push_back(batch_->batch.end);
+      feed_->Recycle(std::move(batch_));
+    }
+    return ends;
+  }
+
+  std::shared_ptr<CountingWaker> waker_ = std::make_shared<CountingWaker>();
+  std::unique_ptr<ReadAhead> feed_;
+  std::unique_ptr<PreparedBatch> batch_;
+};
+
+TEST_F(ReadAheadTest, HandsOverEveryBatchAndThenTheEnd) {
+  feed_->Start(1, 0, {});
+
+  EXPECT_THAT(ReadEnds(), ElementsAre(4, 8, 10));
+  EXPECT_GE(waker_->wakes_.load(), 3);
+}
+
+TEST_F(ReadAheadTest, CutsWhereItIsTold) {
+  feed_->Start(1, 3, {3, 5, 9});
+
+  EXPECT_THAT(ReadEnds(), ElementsAre(4, 5, 8, 9, 10));
+}
+
+TEST_F(ReadAheadTest, ForgetsThePartitionBefore) {
+  feed_->Start(1, 0, {});
+  ASSERT_EQ(*Next(), BatchFeed::Outcome::kBatch);
+  feed_->Start(2, 8, {});
+
+  ASSERT_EQ(*Next(), BatchFeed::Outcome::kBatch);
+  EXPECT_EQ(batch_->batch.partition, 2);
+  EXPECT_EQ(batch_->batch.begin, 8);
+  EXPECT_EQ(*Next(), BatchFeed::Outcome::kEnd);
+}
+
+TEST_F(ReadAheadTest, PassesOnTheErrorOfTheSource) {
+  feed_->Start(99, 0, {});
+
+  EXPECT_THAT(Next().status().message(), HasSubstr("no partition 99"));
+}
+
+TEST_F(ReadAheadTest, CollectsBadRowsOnce) {
+  feed_->Start(1, 0, {});
+  ReadEnds();
+
+  MetricsDelta first;
+  feed_->TakeBadRows(first);
+  MetricsDelta second;
+  feed_->TakeBadRows(second);
+
+  EXPECT_EQ(first.bad_rows(), 4);
+  EXPECT_EQ(second.bad_rows(), 0);
+}
+
+TEST_F(ReadAheadTest, EndsWhileTheReaderWaitsForRoom) {
+  feed_->Start(1, 0, {});
+  ASSERT_EQ(*Next(), BatchFeed::Outcome::kBatch);
+
+  feed_.reset();  // joins the reading thread
+}
+
+}  // namespace
+}  // namespace antiphon

@@ -1,0 +1,121 @@
+#include "worker/read_ahead.h"
+
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace antiphon {
+namespace {
+
+// Starts that the reading thread has not yet seen; each makes those before it pointless.
+constexpr size_t kMaxCommands = 16;
+
+// The first position of `cuts` that lies past `at`.
+Position NextCut(const std::vector<Position>& cuts, Position at) {
+  for (const Position cut : cuts) {
+    if (cut > at) {
+      return cut;
+    }
+  }
+  return std::numeric_limits<Position>::max();
+}
+
+}  // namespace
+
+ReadAhead::ReadAhead(std::unique_ptr<SampleSource> source, BatchPreparer preparer, size_t depth,
+                     std::shared_ptr<Waker> waker, CollectBadRows collect_bad_rows)
+    : source_(std::move(source)),
+      preparer_(std::move(preparer)),
+      waker_(std::move(waker)),
+      collect_bad_rows_(std::move(collect_bad_rows)),
+      commands_(kMaxCommands),
+      ready_(depth),
+      free_(2 * depth + kMaxCommands),
+      thread_("reader", [this] { Read(); }) {}
+
+ReadAhead::~ReadAhead() {
+  commands_.Close();
+  ready_.Close();
+  thread_.Join();
+}
+
+void ReadAhead::Start(PartitionId partition, Position from, std::vector<Position> cuts) {
+  const uint64_t generation = generation_.fetch_add(1) + 1;
+  // The reading thread may wait for room in ready_ with a batch that nobody wants any more.
+  while (std::optional<Item> stale = ready_.PopFor(Duration::zero())) {
+    Recycle(std::move(stale->batch));
+  }
+  commands_.Push(
+      {.generation = generation, .partition = partition, .from = from, .cuts = std::move(cuts)});
+}
+
+StatusOr<BatchFeed::Outcome> ReadAhead::Next(std::unique_ptr<PreparedBatch>& batch) {
+  while (std::optional<Item> item = ready_.PopFor(Duration::zero())) {
+    if (item->generation != generation_.load()) {
+      Recycle(std::move(item->batch));
+      continue;
+    }
+    AP_RETURN_IF_ERROR(item->status);
+    if (item->batch == nullptr) {
+      return Outcome::kEnd;
+    }
+    batch = std::move(item->batch);
+    return Outcome::kBatch;
+  }
+  return Outcome::kNotReady;
+}
+
+void ReadAhead::TakeBadRows(MetricsDelta& delta) {
+  MutexLock lock(mu_);
+  delta.MergeFrom(bad_rows_);
+  bad_rows_.Clear();
+}
+
+void ReadAhead::Recycle(std::unique_ptr<PreparedBatch> batch) {
+  if (batch != nullptr) {
+    free_.TryPush(batch);  // when enough are free this one is dropped
+  }
+}
+
+void ReadAhead::Read() {
+  while (std::optional<Command> command = commands_.Pop()) {
+    if (command->generation == generation_.load()) {
+      ReadPartition(*command);
+    }
+  }
+}
+
+void ReadAhead::ReadPartition(const Command& command) {
+  Status status = source_->Open(command.partition, command.from);
+  Position at = command.from;
+  bool more = status.ok();
+  while (more && command.generation == generation_.load()) {
+    std::unique_ptr<PreparedBatch> prepared = FreeBatch();
+    const StatusOr<bool> read = source_->NextBatch(NextCut(command.cuts, at), prepared->batch);
+    {
+      MutexLock lock(mu_);
+      collect_bad_rows_(bad_rows_);
+    }
+    status = read.status();
+    more = read.ok() && *read;
+    if (more) {
+      at = prepared->batch.end;
+      preparer_.Prepare(*prepared);
+      more = Hand({.generation = command.generation, .batch = std::move(prepared), .status = {}});
+    }
+  }
+  Hand({.generation = command.generation, .batch = nullptr, .status = status});
+}
+
+bool ReadAhead::Hand(Item item) {
+  const bool handed = ready_.Push(std::move(item));
+  waker_->Wake();
+  return handed;
+}
+
+std::unique_ptr<PreparedBatch> ReadAhead::FreeBatch() {
+  std::optional<std::unique_ptr<PreparedBatch>> free = free_.PopFor(Duration::zero());
+  return free.has_value() ? std::move(*free) : std::make_unique<PreparedBatch>();
+}
+
+}  // namespace antiphon

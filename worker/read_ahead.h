@@ -1,0 +1,74 @@
+// ReadAhead: reads and prepares batches on a thread of its own, a few ahead of the training.
+//
+// The training thread starts partitions and takes batches; the reading thread fills them. They meet
+// in bounded queues, so at most `depth` batches wait, and batches come back to be filled again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/bounded_queue.h"
+#include "common/base/mutex.h"
+#include "common/base/thread.h"
+#include "common/net/transport.h"
+#include "stream/sample_source.h"
+#include "worker/batch_feed.h"
+
+namespace antiphon {
+
+class ReadAhead final : public BatchFeed {
+ public:
+  // Adds the bad rows that the source has met since the last call; runs on the reading thread.
+  using CollectBadRows = std::function<void(MetricsDelta& delta)>;
+
+  // `waker` belongs to the training thread's endpoint: it is woken when a batch is ready.
+  ReadAhead(std::unique_ptr<SampleSource> source, BatchPreparer preparer, size_t depth,
+            std::shared_ptr<Waker> waker, CollectBadRows collect_bad_rows);
+  ~ReadAhead() override;
+
+  void Start(PartitionId partition, Position from, std::vector<Position> cuts) override;
+  StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override;
+  void TakeBadRows(MetricsDelta& delta) override;
+  void Recycle(std::unique_ptr<PreparedBatch> batch) override;
+
+ private:
+  struct Command {
+    uint64_t generation = 0;
+    PartitionId partition = 0;
+    Position from = 0;
+    std::vector<Position> cuts;
+  };
+  // A batch, the end (no batch), or the error that ends the partition.
+  struct Item {
+    uint64_t generation = 0;
+    std::unique_ptr<PreparedBatch> batch;
+    Status status;
+  };
+
+  void Read();
+  void ReadPartition(const Command& command);
+  bool Hand(Item item);
+  std::unique_ptr<PreparedBatch> FreeBatch();
+
+  std::unique_ptr<SampleSource> source_;  // the reading thread's
+  BatchPreparer preparer_;                // the reading thread's
+  const std::shared_ptr<Waker> waker_;
+  const CollectBadRows collect_bad_rows_;
+
+  // The newest Start; what was read for an older one is thrown away.
+  std::atomic<uint64_t> generation_{0};
+  BoundedQueue<Command> commands_;
+  BoundedQueue<Item> ready_;
+  BoundedQueue<std::unique_ptr<PreparedBatch>> free_;
+
+  Mutex mu_;
+  MetricsDelta bad_rows_ AP_GUARDED_BY(mu_);
+
+  Thread thread_;
+};
+
+}  // namespace antiphon
