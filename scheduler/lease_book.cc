@@ -24,6 +24,7 @@ LeaseBook::LeaseBook(const TrainingPlan& plan) {
     entry.stage = partition.stage();
     entry.epoch = partition.epoch();
     entry.size = partition.end_record() - partition.begin_record();
+    training_left_ += entry.kind == Partition::TRAIN ? 1 : 0;
   }
   OpenStage();
 }
@@ -72,6 +73,7 @@ void LeaseBook::Resume(const std::vector<PartitionProgress>& progress) {
       if (entry.done) {
         entry.start = entry.position = entry.size;
         ++partitions_done_;
+        training_left_ -= entry.kind == Partition::TRAIN ? 1 : 0;
       }
     }
   }
@@ -136,6 +138,7 @@ Status LeaseBook::Report(Incarnation worker, PartitionId partition, uint64_t lea
     entry.holder = 0;
     leases_.erase(worker);
     ++partitions_done_;
+    training_left_ -= entry.kind == Partition::TRAIN ? 1 : 0;
     if (--left_ == 0) {
       ++stage_;
       OpenStage();

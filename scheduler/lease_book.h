@@ -70,6 +70,7 @@ class LeaseBook {
   const std::map<Incarnation, Lease>& leases() const { return leases_; }
   const std::vector<Entry>& entries() const { return entries_; }
   bool finished() const { return stage_ == stages_.size(); }
+  bool training_done() const { return training_left_ == 0; }
   // How many stages are done; a stage's partitions all have the same kind and epoch.
   size_t stages_done() const { return stage_; }
   // The first partition of the stage with this ordinal.
@@ -90,6 +91,7 @@ class LeaseBook {
   size_t stage_ = 0;            // ordinal of the stage that runs
   std::set<PartitionId> open_;  // of that stage: neither leased nor done
   uint32_t left_ = 0;           // of that stage: not done
+  uint32_t training_left_ = 0;  // training partitions that are not done
   std::map<Incarnation, Lease> leases_;
   uint64_t samples_trained_ = 0;
   uint32_t partitions_done_ = 0;

@@ -1,0 +1,233 @@
+#include "scheduler/conductor.h"
+
+#include <utility>
+
+#include "common/base/logging.h"
+
+namespace antiphon {
+
+Conductor::Conductor(const ConductorOptions& options)
+    : options_(options), members_(options.membership), lifecycle_(options.lifecycle) {}
+
+StatusOr<RegisterReply> Conductor::Register(const RegisterRequest& request, Incarnation sender,
+                                            Time now) {
+  RegisterReply reply;
+  reply.set_cluster_id(options_.cluster_id);
+  reply.set_heartbeat_ms(static_cast<uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.heartbeat).count()));
+  if (request.role() == ROLE_CONTROL) {
+    return reply;
+  }
+  const bool is_new = members_.Find(sender) == nullptr;
+  AP_ASSIGN_OR_RETURN(Node * node, members_.Register(request, sender, now));
+  if (is_new) {
+    LOG(INFO) << node->Name() << " has registered";
+  }
+  if (node->role == ROLE_WORKER) {
+    AP_RETURN_IF_ERROR(plan_desk_.CheckJob(*node));
+  }
+  reply.set_node(node->index);
+  return reply;
+}
+
+StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarnation sender,
+                                              Time now) {
+  AP_ASSIGN_OR_RETURN(Node * node, members_.Hear(sender, now));
+  if (request.lanes_size() > static_cast<int>(node->lane_addresses.size())) {
+    return InvalidArgumentError(node->Name() + " reports " + std::to_string(request.lanes_size()) +
+                                " lanes but registered " +
+                                std::to_string(node->lane_addresses.size()));
+  }
+  if (request.lanes_size() > 0) {
+    node->lanes.clear();
+    for (LaneStatus& lane : *request.mutable_lanes()) {
+      node->lanes.push_back(std::move(lane));
+    }
+  }
+  HeartbeatReply reply;
+  reply.set_state(lifecycle_.StateFor(node->role));
+  if (!lifecycle_.result().ok()) {
+    reply.set_reason(lifecycle_.result().message());
+  }
+  node->told_end = node->told_end || reply.state() >= JOB_FINISHED;
+  return reply;
+}
+
+StatusOr<Node*> Conductor::HearWorker(Incarnation sender, Time now) {
+  AP_ASSIGN_OR_RETURN(Node * node, members_.Hear(sender, now));
+  if (node->role != ROLE_WORKER) {
+    return PermissionDeniedError(node->Name() + " asked for what only a worker may ask for");
+  }
+  AP_RETURN_IF_ERROR(plan_desk_.CheckJob(*node));
+  return node;
+}
+
+StatusOr<GetPlanReply> Conductor::GetPlan(Incarnation sender, const ClusterView* view, Time now) {
+  AP_RETURN_IF_ERROR(HearWorker(sender, now).status());
+  GetPlanReply reply;
+  reply.set_propose(plan_desk_.MayPropose(sender));
+  reply.set_ready(view != nullptr);
+  if (view != nullptr) {
+    *reply.mutable_view() = *view;
+  }
+  return reply;
+}
+
+Status Conductor::ProposePlan(const Buffer& bytes, Incarnation sender, Time now) {
+  AP_ASSIGN_OR_RETURN(const Node* node, HearWorker(sender, now));
+  const bool is_new = !plan_desk_.has_plan();
+  AP_RETURN_IF_ERROR(plan_desk_.Propose(*node, bytes));
+  if (is_new) {
+    const TrainingPlan& plan = plan_desk_.plan();
+    LOG(INFO) << node->Name() << " proposed the plan of job " << plan.job_name() << ": "
+              << plan.partitions_size() << " partitions, " << plan.schema().tables_size()
+              << " tables, " << plan.schema().blocks_size() << " dense blocks";
+  }
+  return Status();
+}
+
+void Conductor::Begin(const std::vector<PartitionProgress>& resume,
+                      const std::vector<PartitionPosition>& positions) {
+  book_ = std::make_unique<LeaseBook>(plan_desk_.plan());
+  metrics_ = std::make_unique<MetricsBoard>(plan_desk_.shared_plan());
+  if (!resume.empty()) {
+    book_->Resume(resume);
+    for (const PartitionPosition& position : positions) {
+      book_->StartAt(position.partition(), position.applied_through());
+    }
+  }
+  lifecycle_.Run();
+}
+
+StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation sender, Time now) {
+  AP_ASSIGN_OR_RETURN(Node * node, HearWorker(sender, now));
+  LeaseReply reply;
+  reply.set_tick(request.tick());
+  reply.set_action(LeaseReply::WAIT);
+  if (book_ == nullptr) {
+    return reply;
+  }
+  // While the last snapshot is written the partitions are done, but the job is not.
+  const LeaseBook::Grant grant = lifecycle_.ended()
+                                     ? LeaseBook::Grant{LeaseBook::Answer::kFinished, {}}
+                                     : book_->Acquire(sender);
+  const bool trains =
+      grant.answer == LeaseBook::Answer::kLease && grant.lease.kind == Partition::TRAIN;
+  if (!trains) {
+    clock_.Leave(sender);
+  }
+  if (grant.answer == LeaseBook::Answer::kFinished && lifecycle_.ended()) {
+    reply.set_action(LeaseReply::FINISHED);
+    node->told_end = true;
+  }
+  if (grant.answer == LeaseBook::Answer::kLease) {
+    reply.set_action(trains ? LeaseReply::TRAIN : LeaseReply::EVALUATE);
+    reply.set_partition(grant.lease.partition);
+    reply.set_lease_epoch(grant.lease.lease_epoch);
+  }
+  if (trains) {
+    reply.set_tick(clock_.Join(sender, request.tick()));
+    if (!training_began_.has_value()) {
+      training_began_ = now;
+    }
+  }
+  return reply;
+}
+
+StatusOr<ReportReply> Conductor::Report(const ReportRequest& request, const MetricsDelta& delta,
+                                        Incarnation sender, Time now) {
+  AP_RETURN_IF_ERROR(HearWorker(sender, now).status());
+  if (book_ == nullptr) {
+    return FailedPreconditionError("a report came before any lease was given out");
+  }
+  ReportReply reply;
+  SequenceWindow& reports = workers_[sender].reports;
+  if (reports.Seen(request.sequence())) {
+    return reply;
+  }
+  const Status status = ApplyReport(request, delta, sender, now);
+  if (status.ok() || status.code() == StatusCode::kStaleEpoch) {
+    reports.Mark(request.sequence());
+    reply.set_revoked(!status.ok());
+    return reply;
+  }
+  return status;
+}
+
+Status Conductor::ApplyReport(const ReportRequest& request, const MetricsDelta& delta,
+                              Incarnation sender, Time now) {
+  clock_.Hear(sender, request.tick());
+  const antiphon::Lease* held = book_->LeaseOf(sender);
+  const bool evaluates = held != nullptr && held->kind == Partition::EVAL;
+  const uint64_t samples_before = book_->samples_trained();
+  const size_t stages_before = book_->stages_done();
+  AP_RETURN_IF_ERROR(book_->Report(sender, request.partition(), request.lease_epoch(),
+                                   request.position(), request.done()));
+  workers_[sender].samples += book_->samples_trained() - samples_before;
+  if (request.done() && !evaluates) {
+    clock_.EndLease(sender, now);
+    training_ended_ = now;
+  }
+  const Status added =
+      evaluates ? metrics_->HoldEvaluation(sender, delta) : metrics_->AddTraining(delta);
+  if (!added.ok()) {
+    // The partition counts all the same: what was trained is trained, whatever was measured of it.
+    LOG(WARNING) << "metrics of " << members_.Find(sender)->Name() << " are left out: " << added;
+  }
+  if (evaluates && request.done()) {
+    metrics_->CountEvaluation(sender);
+  }
+  EndStages(stages_before);
+  return Status();
+}
+
+void Conductor::EndStages(size_t stages_before) {
+  for (size_t stage = stages_before; stage < book_->stages_done(); ++stage) {
+    const LeaseBook::Entry& first = book_->FirstOfStage(stage);
+    if (first.kind == Partition::EVAL) {
+      metrics_->CloseEvaluation(first.epoch, book_->samples_trained());
+    }
+  }
+}
+
+void Conductor::WorkerDied(const Node& worker) {
+  plan_desk_.WorkerDied(worker.incarnation);
+  clock_.Leave(worker.incarnation);
+  if (book_ == nullptr) {
+    return;
+  }
+  if (const antiphon::Lease* held = book_->LeaseOf(worker.incarnation); held != nullptr) {
+    LOG(WARNING) << "partition " << held->partition << " of " << worker.Name()
+                 << " goes to another worker";
+    metrics_->DropEvaluation(worker.incarnation);
+    book_->Release(worker.incarnation);
+  }
+}
+
+void Conductor::Sweep(Time now) {
+  for (const Node* node : members_.Sweep(now)) {
+    const std::string what = node->Name() + " dead: " + node->death;
+    LOG(WARNING) << what;
+    if (node->role == ROLE_WORKER) {
+      WorkerDied(*node);
+    } else {
+      lifecycle_.Fail(UnavailableError(what), now);
+    }
+  }
+  clock_.Sweep(now);
+}
+
+double Conductor::TrainingSeconds(Time now) const {
+  if (!training_began_.has_value()) {
+    return 0;
+  }
+  const bool over = training_ended_.has_value() && book_->training_done();
+  return SecondsBetween(*training_began_, over ? *training_ended_ : now);
+}
+
+uint64_t Conductor::SamplesOf(Incarnation worker) const {
+  const auto found = workers_.find(worker);
+  return found == workers_.end() ? 0 : found->second.samples;
+}
+
+}  // namespace antiphon

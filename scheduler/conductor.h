@@ -1,0 +1,98 @@
+// Conductor: the scheduler's rules in one place: what each message of a node does, and its answer.
+//
+// Composes the state machines (membership, plan, leases, clock, metrics, lifecycle) and knows
+// neither threads, sockets nor files; `now` is passed in. An error is the answer to the sender.
+// Owned by the scheduler's thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "proto/cluster.pb.h"
+#include "proto/metrics.pb.h"
+#include "scheduler/clock_group.h"
+#include "scheduler/lease_book.h"
+#include "scheduler/lifecycle.h"
+#include "scheduler/membership.h"
+#include "scheduler/metrics_board.h"
+#include "scheduler/plan_desk.h"
+#include "scheduler/sequence_window.h"
+
+namespace antiphon {
+
+struct ConductorOptions {
+  MembershipOptions membership;
+  LifecycleOptions lifecycle;
+  uint64_t cluster_id = 0;
+  Duration heartbeat = std::chrono::milliseconds(500);
+};
+
+class Conductor {
+ public:
+  explicit Conductor(const ConductorOptions& options);
+
+  StatusOr<RegisterReply> Register(const RegisterRequest& request, Incarnation sender, Time now);
+  StatusOr<HeartbeatReply> Heartbeat(HeartbeatRequest& request, Incarnation sender, Time now);
+  // `view` is null until the lanes are ready; the caller adds the plan's bytes when it is not.
+  StatusOr<GetPlanReply> GetPlan(Incarnation sender, const ClusterView* view, Time now);
+  Status ProposePlan(const Buffer& bytes, Incarnation sender, Time now);
+  StatusOr<LeaseReply> Lease(const LeaseRequest& request, Incarnation sender, Time now);
+  StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,
+                               Incarnation sender, Time now);
+
+  // The lanes are ready: leases may be given out. `resume` and `positions` are those of a restored
+  // snapshot, empty without one.
+  void Begin(const std::vector<PartitionProgress>& resume,
+             const std::vector<PartitionPosition>& positions);
+
+  // Declares dead who is silent and draws the consequences.
+  void Sweep(Time now);
+
+  const Membership& members() const { return members_; }
+  const PlanDesk& plan_desk() const { return plan_desk_; }
+  const ClockGroup& clock() const { return clock_; }
+  Lifecycle& lifecycle() { return lifecycle_; }
+  const Lifecycle& lifecycle() const { return lifecycle_; }
+  // Null before Begin.
+  const LeaseBook* book() const { return book_.get(); }
+  const MetricsBoard* metrics() const { return metrics_.get(); }
+  // Every partition is done.
+  bool complete() const { return book_ != nullptr && book_->finished(); }
+
+  // From the first lease of a training partition to the end of the last one, or to `now`.
+  double TrainingSeconds(Time now) const;
+  uint64_t SamplesOf(Incarnation worker) const;
+
+ private:
+  // What the scheduler remembers of a worker beyond its membership.
+  struct WorkerRecord {
+    SequenceWindow reports;
+    uint64_t samples = 0;
+  };
+
+  StatusOr<Node*> HearWorker(Incarnation sender, Time now);
+  Status ApplyReport(const ReportRequest& request, const MetricsDelta& delta, Incarnation sender,
+                     Time now);
+  void EndStages(size_t stages_before);
+  void WorkerDied(const Node& worker);
+
+  ConductorOptions options_;
+  Membership members_;
+  PlanDesk plan_desk_;
+  ClockGroup clock_;
+  Lifecycle lifecycle_;
+  std::unique_ptr<LeaseBook> book_;
+  std::unique_ptr<MetricsBoard> metrics_;
+  std::map<Incarnation, WorkerRecord> workers_;
+  std::optional<Time> training_began_;
+  std::optional<Time> training_ended_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,95 @@
+// MetricsBoard: what all workers measured, added up task by task and scene by scene.
+//
+// Training is measured progressively: on each sample before it is learned. The board keeps the sum
+// since the start and that of a window of recent samples. Evaluations are kept stage by stage; what
+// a worker measured of an evaluation partition counts once it has finished the partition under its
+// own lease, so that a partition which two workers evaluated counts once. Owned by the scheduler's
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/math/ranking_metrics.h"
+#include "proto/metrics.pb.h"
+#include "proto/plan.pb.h"
+
+namespace antiphon {
+
+// Numbers that are not defined are NaN.
+struct MetricSummary {
+  uint64_t samples = 0;  // with a known label
+  double auc = 0;
+  double logloss = 0;
+  double pcoc = 0;
+  double ne = 0;
+  double gauc = 0;  // NaN unless the job asks for it
+};
+
+struct TaskSummary {
+  MetricSummary all;
+  std::vector<MetricSummary> scenes;  // in the plan's order; empty without scenes
+};
+
+struct Evaluation {
+  uint32_t epoch = 0;
+  uint64_t samples_trained = 0;  // when it ended
+  std::vector<TaskSummary> tasks;
+};
+
+class MetricsBoard {
+ public:
+  explicit MetricsBoard(std::shared_ptr<const TrainingPlan> plan);
+
+  // kInvalidArgument, and nothing is added, when the delta contradicts itself or the plan.
+  Status AddTraining(const MetricsDelta& delta);
+
+  // Keeps what `worker` measured under its lease until the lease ends well or not.
+  Status HoldEvaluation(Incarnation worker, const MetricsDelta& delta);
+  void CountEvaluation(Incarnation worker);
+  void DropEvaluation(Incarnation worker);
+  // All partitions of an evaluation stage have been counted.
+  void CloseEvaluation(uint32_t epoch, uint64_t samples_trained);
+
+  std::vector<TaskSummary> Training() const { return Summarize(training_); }
+  // Over the last window_samples() and up to twice as many.
+  std::vector<TaskSummary> Recent() const;
+  const std::vector<Evaluation>& evaluations() const { return evaluations_; }
+  static constexpr uint64_t window_samples() { return 25'000; }
+
+  uint64_t bad_rows() const { return bad_rows_; }
+  const std::map<std::string, uint64_t>& bad_row_reasons() const { return bad_row_reasons_; }
+  const TrainingPlan& plan() const { return *plan_; }
+
+ private:
+  using Sums = std::vector<RankingMetrics>;  // [task * scenes + scene]
+  using Parsed = std::vector<std::pair<size_t, RankingMetrics>>;
+
+  StatusOr<Parsed> Parse(const MetricsDelta& delta) const;
+  static void AddTo(Sums& sums, const Parsed& parts);
+  void CountBadRows(const MetricsDelta& delta);
+  std::vector<TaskSummary> Summarize(const Sums& sums) const;
+  Sums NewSums() const;
+
+  std::shared_ptr<const TrainingPlan> plan_;
+  size_t scenes_;  // at least 1
+  Sums training_;
+  // The window is two halves, so that its memory does not grow with the number of reports.
+  Sums older_;
+  Sums newer_;
+  uint64_t newer_samples_ = 0;
+  std::map<Incarnation, std::vector<Parsed>> held_;
+  Sums evaluation_;
+  std::vector<Evaluation> evaluations_;
+  uint64_t bad_rows_ = 0;
+  std::map<std::string, uint64_t> bad_row_reasons_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,128 @@
+#include "scheduler/plan_desk.h"
+
+#include <cstdio>
+#include <string>
+
+namespace antiphon {
+namespace {
+
+constexpr uint32_t kMaxShards = 1 << 20;
+constexpr int kMaxTasks = 1024;
+constexpr int kMaxScenes = 65536;
+
+std::string Hex(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+Status PartitionError(int index, const std::string& what) {
+  return InvalidArgumentError("plan, partition " + std::to_string(index) + ": " + what);
+}
+
+Status CheckPartitions(const TrainingPlan& plan) {
+  if (plan.partitions_size() == 0) {
+    return InvalidArgumentError("the plan has no partitions: nothing to train or evaluate");
+  }
+  for (int i = 0; i < plan.partitions_size(); ++i) {
+    const Partition& partition = plan.partitions(i);
+    if (partition.begin_record() > partition.end_record()) {
+      return PartitionError(i, "begin_record " + std::to_string(partition.begin_record()) +
+                                   " is after end_record " +
+                                   std::to_string(partition.end_record()));
+    }
+    if (i == 0) {
+      continue;
+    }
+    const Partition& before = plan.partitions(i - 1);
+    if (partition.stage() < before.stage()) {
+      return PartitionError(i, "stage " + std::to_string(partition.stage()) +
+                                   " comes after stage " + std::to_string(before.stage()) +
+                                   ", expected stages that never decrease");
+    }
+    if (partition.stage() == before.stage() &&
+        (partition.kind() != before.kind() || partition.epoch() != before.epoch())) {
+      return PartitionError(i, "stage " + std::to_string(partition.stage()) +
+                                   " holds partitions of two kinds or epochs, expected one");
+    }
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status CheckPlan(const TrainingPlan& plan) {
+  const ParameterSchema& schema = plan.schema();
+  if (schema.shard_count() < 1 || schema.shard_count() > kMaxShards) {
+    return InvalidArgumentError("the plan has " + std::to_string(schema.shard_count()) +
+                                " shards, expected 1 to " + std::to_string(kMaxShards));
+  }
+  if (schema.tables_size() == 0 && schema.blocks_size() == 0) {
+    return InvalidArgumentError("the plan has neither tables nor dense blocks");
+  }
+  if (schema.blocks_size() > 0 && schema.chunk_floats() == 0) {
+    return InvalidArgumentError("the plan has dense blocks in chunks of 0 floats");
+  }
+  if (plan.tasks_size() < 1 || plan.tasks_size() > kMaxTasks) {
+    return InvalidArgumentError("the plan has " + std::to_string(plan.tasks_size()) +
+                                " tasks, expected 1 to " + std::to_string(kMaxTasks));
+  }
+  if (plan.scenes_size() > kMaxScenes) {
+    return InvalidArgumentError("the plan has " + std::to_string(plan.scenes_size()) +
+                                " scenes, expected at most " + std::to_string(kMaxScenes));
+  }
+  return CheckPartitions(plan);
+}
+
+bool PlanDesk::MayPropose(Incarnation worker) {
+  if (has_plan()) {
+    return false;
+  }
+  if (proposer_ == 0) {
+    proposer_ = worker;
+  }
+  return proposer_ == worker;
+}
+
+void PlanDesk::WorkerDied(Incarnation worker) {
+  if (proposer_ == worker) {
+    proposer_ = 0;
+  }
+}
+
+Status PlanDesk::Propose(const Node& worker, const Buffer& bytes) {
+  if (has_plan()) {
+    if (bytes.text() == bytes_.text()) {
+      return Status();
+    }
+    return FailedPreconditionError("the job has a plan already; " + worker.Name() +
+                                   " was not asked for another");
+  }
+  auto plan = std::make_shared<TrainingPlan>();
+  if (!plan->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return InvalidArgumentError("the plan of " + worker.Name() + " cannot be parsed (" +
+                                std::to_string(bytes.size()) + " bytes)");
+  }
+  AP_RETURN_IF_ERROR(CheckPlan(*plan).WithContext(worker.Name()));
+  if (plan->job_digest() != worker.job_digest) {
+    return InvalidArgumentError(worker.Name() + " registered with job digest " +
+                                Hex(worker.job_digest) + " but its plan is for " +
+                                Hex(plan->job_digest()));
+  }
+  plan_ = std::move(plan);
+  // A copy: the message's memory belongs to the transport and would be held for the whole job.
+  bytes_ = Buffer::Copy(bytes.bytes());
+  return Status();
+}
+
+Status PlanDesk::CheckJob(const Node& worker) const {
+  if (!has_plan() || worker.job_digest == plan_->job_digest()) {
+    return Status();
+  }
+  return FailedPreconditionError(worker.Name() + " runs another job file: its digest is " +
+                                 Hex(worker.job_digest) + ", the plan of this cluster has " +
+                                 Hex(plan_->job_digest()) +
+                                 "; give every worker the same --job and --set");
+}
+
+}  // namespace antiphon

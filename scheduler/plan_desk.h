@@ -1,0 +1,47 @@
+// PlanDesk: who makes the training plan, and the plan itself once there is one.
+//
+// The plan comes from one worker, which reads the training data once; all others wait for it. When
+// that worker dies first, another is asked. A state machine without a thread; owned by the
+// scheduler's thread.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/wire/buffer.h"
+#include "proto/plan.pb.h"
+#include "scheduler/membership.h"
+
+namespace antiphon {
+
+// What the rest of the scheduler relies on: tables and partitions that exist, sizes within limits,
+// stages that never decrease and hold one kind of partition each. Plans come from peers.
+Status CheckPlan(const TrainingPlan& plan);
+
+class PlanDesk {
+ public:
+  // Whether `worker` is the one to make the plan: the first that asks.
+  bool MayPropose(Incarnation worker);
+  void WorkerDied(Incarnation worker);
+
+  // Takes the serialised plan, checks it and keeps it. The same proposal again is fine; another one
+  // than the first is refused.
+  Status Propose(const Node& worker, const Buffer& bytes);
+
+  // Whether a worker runs the job that the plan was made from; an error that names it otherwise.
+  Status CheckJob(const Node& worker) const;
+
+  bool has_plan() const { return plan_ != nullptr; }
+  const TrainingPlan& plan() const { return *plan_; }
+  std::shared_ptr<const TrainingPlan> shared_plan() const { return plan_; }
+  const Buffer& bytes() const { return bytes_; }
+
+ private:
+  Incarnation proposer_ = 0;
+  std::shared_ptr<const TrainingPlan> plan_;
+  Buffer bytes_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,110 @@
+#include "scheduler/report.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace antiphon {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json NumberOrNull(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json MetricJson(const MetricSummary& summary, bool with_gauc) {
+  Json json;
+  json["samples"] = summary.samples;
+  json["auc"] = NumberOrNull(summary.auc);
+  json["logloss"] = NumberOrNull(summary.logloss);
+  json["pcoc"] = NumberOrNull(summary.pcoc);
+  json["ne"] = NumberOrNull(summary.ne);
+  if (with_gauc) {
+    json["gauc"] = NumberOrNull(summary.gauc);
+  }
+  return json;
+}
+
+// GAUC is measured in evaluations only.
+enum class Kind { kTraining, kEvaluation };
+
+Json TasksJson(const TrainingPlan& plan, const std::vector<TaskSummary>& tasks, Kind kind) {
+  const bool with_gauc = plan.has_gauc() && kind == Kind::kEvaluation;
+  Json json = Json::object();
+  for (size_t task = 0; task < tasks.size(); ++task) {
+    Json& entry = json[plan.tasks(static_cast<int>(task))];
+    entry = MetricJson(tasks[task].all, with_gauc);
+    for (size_t scene = 0; scene < tasks[task].scenes.size(); ++scene) {
+      entry["scenes"][plan.scenes(static_cast<int>(scene))] =
+          MetricJson(tasks[task].scenes[scene], with_gauc);
+    }
+  }
+  return json;
+}
+
+Json EvaluationJson(const TrainingPlan& plan, const Evaluation& evaluation) {
+  Json json;
+  json["epoch"] = evaluation.epoch;
+  json["samples"] = evaluation.samples_trained;
+  json["eval"] = TasksJson(plan, evaluation.tasks, Kind::kEvaluation);
+  return json;
+}
+
+void AddMetrics(Json& json, const MetricsBoard& metrics) {
+  const TrainingPlan& plan = metrics.plan();
+  json["job"] = plan.job_name();
+  json["bad_rows"] = metrics.bad_rows();
+  json["bad_row_reasons"] = Json::object();
+  for (const auto& [reason, count] : metrics.bad_row_reasons()) {
+    json["bad_row_reasons"][reason] = count;
+  }
+  json["eval"] = metrics.evaluations().empty()
+                     ? Json::object()
+                     : TasksJson(plan, metrics.evaluations().back().tasks, Kind::kEvaluation);
+  json["epochs"] = Json::array();
+  for (const Evaluation& evaluation : metrics.evaluations()) {
+    json["epochs"].push_back(EvaluationJson(plan, evaluation));
+  }
+  json["train"] = TasksJson(plan, metrics.Training(), Kind::kTraining);
+}
+
+const char* StateName(JobState state) {
+  switch (state) {
+    case JOB_WAITING:
+      return "waiting";
+    case JOB_RUNNING:
+      return "running";
+    case JOB_FINISHED:
+      return "finished";
+    case JOB_FAILED:
+      return "failed";
+    case JOB_STOPPED:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string ReportJson(const JobView& job) {
+  Json json;
+  json["state"] = StateName(job.state);
+  if (!job.reason.empty()) {
+    json["reason"] = job.reason;
+  }
+  json["samples"] = job.samples;
+  json["seconds"] = job.seconds;
+  json["samples_per_second"] =
+      job.seconds > 0 ? Json(static_cast<double>(job.samples) / job.seconds) : Json(nullptr);
+  if (!job.last_snapshot.empty()) {
+    json["snapshot"] = job.last_snapshot;
+  }
+  if (job.metrics != nullptr) {
+    AddMetrics(json, *job.metrics);
+  }
+  // Names come from a job file, which may hold anything: what is not UTF-8 is replaced.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace antiphon

@@ -1,0 +1,85 @@
+#include "scheduler/restore_check.h"
+
+#include <string>
+
+#include <google/protobuf/util/message_differencer.h>
+
+namespace antiphon {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+
+Status Differs(const std::string& what, const std::string& snapshot, const std::string& planned) {
+  return FailedPreconditionError("the snapshot does not fit the job: " + what + " is " + snapshot +
+                                 " in the snapshot and " + planned +
+                                 " in the job; restore with the job file that made it");
+}
+
+Status CheckNumber(const std::string& what, uint64_t snapshot, uint64_t planned) {
+  if (snapshot == planned) {
+    return Status();
+  }
+  return Differs(what, std::to_string(snapshot), std::to_string(planned));
+}
+
+Status CheckOptimizer(const std::string& what, const OptimizerConfig& snapshot,
+                      const OptimizerConfig& planned) {
+  if (MessageDifferencer::Equals(snapshot, planned)) {
+    return Status();
+  }
+  return Differs(what + "'s optimizer", "{ " + snapshot.ShortDebugString() + " }",
+                 "{ " + planned.ShortDebugString() + " }");
+}
+
+Status CheckTable(int index, const TableSpec& snapshot, const TableSpec& planned) {
+  if (snapshot.name() != planned.name()) {
+    return Differs("table " + std::to_string(index), snapshot.name(), planned.name());
+  }
+  const std::string what = "table " + planned.name();
+  AP_RETURN_IF_ERROR(CheckNumber(what + "'s dim", snapshot.dim(), planned.dim()));
+  return CheckOptimizer(what, snapshot.optimizer(), planned.optimizer());
+}
+
+Status CheckBlock(int index, const BlockSpec& snapshot, const BlockSpec& planned) {
+  if (snapshot.name() != planned.name()) {
+    return Differs("dense block " + std::to_string(index), snapshot.name(), planned.name());
+  }
+  const std::string what = "dense block " + planned.name();
+  AP_RETURN_IF_ERROR(CheckNumber(what + "'s rows", snapshot.rows(), planned.rows()));
+  AP_RETURN_IF_ERROR(CheckNumber(what + "'s cols", snapshot.cols(), planned.cols()));
+  return CheckOptimizer(what, snapshot.optimizer(), planned.optimizer());
+}
+
+}  // namespace
+
+Status CheckSchemasFit(const ParameterSchema& snapshot, const ParameterSchema& planned) {
+  AP_RETURN_IF_ERROR(
+      CheckNumber("the number of shards", snapshot.shard_count(), planned.shard_count()));
+  AP_RETURN_IF_ERROR(CheckNumber("chunk_floats", snapshot.chunk_floats(), planned.chunk_floats()));
+  const auto count = [](int size) { return static_cast<uint64_t>(size); };
+  AP_RETURN_IF_ERROR(CheckNumber("the number of tables", count(snapshot.tables_size()),
+                                 count(planned.tables_size())));
+  for (int i = 0; i < planned.tables_size(); ++i) {
+    AP_RETURN_IF_ERROR(CheckTable(i, snapshot.tables(i), planned.tables(i)));
+  }
+  AP_RETURN_IF_ERROR(CheckNumber("the number of dense blocks", count(snapshot.blocks_size()),
+                                 count(planned.blocks_size())));
+  for (int i = 0; i < planned.blocks_size(); ++i) {
+    AP_RETURN_IF_ERROR(CheckBlock(i, snapshot.blocks(i), planned.blocks(i)));
+  }
+  return Status();
+}
+
+bool SamePartitions(const TrainingPlan& left, const TrainingPlan& right) {
+  if (left.partitions_size() != right.partitions_size()) {
+    return false;
+  }
+  for (int i = 0; i < left.partitions_size(); ++i) {
+    if (!MessageDifferencer::Equals(left.partitions(i), right.partitions(i))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,398 @@
+#include "scheduler/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/hash.h"
+#include "common/base/logging.h"
+#include "common/ckpt/snapshot_manifest.h"
+#include "scheduler/restore_check.h"
+#include "scheduler/status_page.h"
+
+namespace antiphon {
+namespace {
+
+// The scheduler's own name on the wire; any number but 0 that no node draws by accident.
+Incarnation SchedulerIncarnation(uint64_t cluster_id) {
+  return Mix64(cluster_id, 0x5c4ed) | 1;
+}
+
+ConductorOptions ConductorOptionsOf(const SchedulerOptions& options) {
+  ConductorOptions job;
+  job.membership = {.servers = options.servers, .dead_after = options.dead_after};
+  job.lifecycle = {.failure_linger = options.failure_linger,
+                   .finish_wait = options.finish_wait,
+                   .linger = options.linger};
+  job.cluster_id = options.cluster_id;
+  job.heartbeat = options.heartbeat;
+  return job;
+}
+
+Status CheckOptions(const SchedulerOptions& options) {
+  if (options.servers == 0) {
+    return InvalidArgumentError("--servers is 0, expected at least 1");
+  }
+  if (options.cluster_id == 0) {
+    return InvalidArgumentError("the cluster id is 0, expected a random number");
+  }
+  if (options.dead_after <= options.heartbeat) {
+    return InvalidArgumentError("nodes would be declared dead between two heartbeats");
+  }
+  return Status();
+}
+
+bool SameAddress(const std::optional<ReplyAddress>& known, const ReplyAddress& address) {
+  return known.has_value() && known->to == address.to && known->request_id == address.request_id;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options,
+                                                       Transport& transport, FileSystem& fs,
+                                                       Clock& clock) {
+  AP_RETURN_IF_ERROR(CheckOptions(options));
+  Restored restored;
+  if (!options.restore_dir.empty()) {
+    AP_ASSIGN_OR_RETURN(restored.folder, FindNewestSnapshot(fs, options.restore_dir));
+    AP_ASSIGN_OR_RETURN(restored.manifest, ReadManifest(fs, restored.folder));
+  }
+  if (!options.snapshot_dir.empty()) {
+    AP_RETURN_IF_ERROR(fs.MakeDirectories(options.snapshot_dir));
+  }
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<Endpoint> endpoint,
+      transport.Open({.name = "scheduler", .listen_address = options.listen_address}));
+  return std::unique_ptr<Scheduler>(
+      new Scheduler(options, std::move(endpoint), std::move(restored), fs, clock));
+}
+
+Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> endpoint,
+                     Restored restored, FileSystem& fs, Clock& clock)
+    : options_(options),
+      fs_(fs),
+      clock_(clock),
+      endpoint_(std::move(endpoint)),
+      rpc_(*endpoint_, clock, {.incarnation = SchedulerIncarnation(options.cluster_id)}, this),
+      restored_(std::move(restored)),
+      started_(clock.Now()),
+      job_(ConductorOptionsOf(options)),
+      lanes_(rpc_),
+      builder_(lanes_),
+      members_cast_(lanes_),
+      snapshot_(lanes_, fs, clock),
+      outputs_(options.outputs, fs, clock) {
+  rpc_.SetCluster(options.cluster_id, 0);
+}
+
+bool Scheduler::Poll(Duration timeout) {
+  rpc_.Poll(timeout);
+  const Time now = clock_.Now();
+  Advance(now);
+  return !job_.lifecycle().Over(now, job_.members().AllTold());
+}
+
+void Scheduler::RequestStop() {
+  job_.lifecycle().Stop(clock_.Now());
+}
+
+Status Scheduler::result() const {
+  const Status& of_job = job_.lifecycle().result();
+  return of_job.ok() ? outputs_.status() : of_job;
+}
+
+void Scheduler::Fail(const Status& why) {
+  LOG(ERROR) << "the job failed: " << why;
+  job_.lifecycle().Fail(why, clock_.Now());
+}
+
+// --- requests ------------------------------------------------------------------------------------
+
+void Scheduler::OnRequest(Request& request) {
+  if (const Status status = Answer(request); !status.ok()) {
+    rpc_.ReplyError(RpcNode::AddressOf(request), status);
+  }
+}
+
+Status Scheduler::Answer(Request& request) {
+  switch (request.method()) {
+    case METHOD_STATUS:
+      rpc_.Reply(RpcNode::AddressOf(request), status(), {});
+      return Status();
+    case METHOD_SNAPSHOT:
+      return AnswerSnapshot(request);
+    case METHOD_STOP:
+      AP_RETURN_IF_ERROR(CheckControl(request));
+      LOG(INFO) << "asked to stop";
+      RequestStop();
+      rpc_.Reply(RpcNode::AddressOf(request), StopReply(), {});
+      return Status();
+    case METHOD_GET_PLAN:
+    case METHOD_PROPOSE_PLAN:
+      return AnswerPlan(request);
+    case METHOD_REPORT:
+      return AnswerReport(request);
+    default:
+      return AnswerNode(request);
+  }
+}
+
+Status Scheduler::AnswerNode(Request& request) {
+  const ReplyAddress to = RpcNode::AddressOf(request);
+  const Incarnation sender = request.header.sender;
+  const Time now = clock_.Now();
+  switch (request.method()) {
+    case METHOD_REGISTER: {
+      RegisterRequest meta;
+      AP_RETURN_IF_ERROR(request.Parse(meta));
+      AP_ASSIGN_OR_RETURN(const RegisterReply reply, job_.Register(meta, sender, now));
+      rpc_.Reply(to, reply, {});
+      return Status();
+    }
+    case METHOD_HEARTBEAT: {
+      HeartbeatRequest meta;
+      AP_RETURN_IF_ERROR(request.Parse(meta));
+      AP_ASSIGN_OR_RETURN(const HeartbeatReply reply, job_.Heartbeat(meta, sender, now));
+      rpc_.Reply(to, reply, {});
+      return Status();
+    }
+    case METHOD_LEASE: {
+      LeaseRequest meta;
+      AP_RETURN_IF_ERROR(request.Parse(meta));
+      AP_ASSIGN_OR_RETURN(const LeaseReply reply, job_.Lease(meta, sender, now));
+      rpc_.Reply(to, reply, {});
+      return Status();
+    }
+    default:
+      return UnimplementedError("the scheduler has no method " +
+                                std::to_string(request.header.method));
+  }
+}
+
+Status Scheduler::AnswerPlan(Request& request) {
+  const ReplyAddress to = RpcNode::AddressOf(request);
+  const Incarnation sender = request.header.sender;
+  if (request.method() == METHOD_PROPOSE_PLAN) {
+    if (request.message.bulk().size() != 1) {
+      return InvalidArgumentError("a proposal has " +
+                                  std::to_string(request.message.bulk().size()) +
+                                  " frames, expected 1: the plan");
+    }
+    AP_RETURN_IF_ERROR(job_.ProposePlan(request.message.bulk()[0], sender, clock_.Now()));
+    rpc_.Reply(to, ProposePlanReply(), {});
+    return Status();
+  }
+  AP_ASSIGN_OR_RETURN(const GetPlanReply reply,
+                      job_.GetPlan(sender, ready_ ? &view_ : nullptr, clock_.Now()));
+  if (ready_) {
+    rpc_.Reply(to, reply, {&job_.plan_desk().bytes(), 1});
+  } else {
+    rpc_.Reply(to, reply, {});
+  }
+  return Status();
+}
+
+Status Scheduler::AnswerReport(Request& request) {
+  ReportRequest meta;
+  AP_RETURN_IF_ERROR(request.Parse(meta));
+  MetricsDelta delta;
+  const std::span<const Buffer> bulk = request.message.bulk();
+  if (bulk.size() > 1 ||
+      (bulk.size() == 1 &&
+       !delta.ParseFromArray(bulk[0].data(), static_cast<int>(bulk[0].size())))) {
+    return InvalidArgumentError("the metrics of a report cannot be parsed");
+  }
+  AP_ASSIGN_OR_RETURN(const ReportReply reply,
+                      job_.Report(meta, delta, request.header.sender, clock_.Now()));
+  rpc_.Reply(RpcNode::AddressOf(request), reply, {});
+  return Status();
+}
+
+Status Scheduler::CheckControl(const Request& request) const {
+  const Node* node = job_.members().Find(request.header.sender);
+  if (node == nullptr) {
+    return Status();
+  }
+  return PermissionDeniedError(node->Name() + " asked for what only ps_ctl may ask for");
+}
+
+// A round takes longer than the asker's patience with one message, so the same request comes again:
+// while its round runs, and once more when the answer was lost.
+Status Scheduler::AnswerSnapshot(Request& request) {
+  AP_RETURN_IF_ERROR(CheckControl(request));
+  const ReplyAddress to = RpcNode::AddressOf(request);
+  if (SameAddress(snapshot_asker_, to)) {
+    return Status();
+  }
+  if (SameAddress(last_asker_, to)) {
+    AP_ASSIGN_OR_RETURN(const SnapshotReply reply, snapshot_.result());
+    rpc_.Reply(to, reply, {});
+    return Status();
+  }
+  SnapshotRequest meta;
+  AP_RETURN_IF_ERROR(request.Parse(meta));
+  const std::string& directory =
+      meta.directory().empty() ? options_.snapshot_dir : meta.directory();
+  if (directory.empty()) {
+    return InvalidArgumentError(
+        "no folder to write a snapshot to: give ps_ctl snapshot --dir, or "
+        "start the scheduler with --snapshot_dir");
+  }
+  if (!ready_) {
+    return FailedPreconditionError("there is nothing to write yet: the cluster is not ready");
+  }
+  AP_RETURN_IF_ERROR(snapshot_.Start(directory, *job_.book()));
+  snapshot_asker_ = to;
+  return Status();
+}
+
+// --- what time and replies ask for ---------------------------------------------------------------
+
+void Scheduler::Advance(Time now) {
+  job_.Sweep(now);
+  if (!job_.lifecycle().ended()) {
+    BuildCluster();
+  }
+  if (ready_) {
+    members_cast_.Advance(job_.clock());
+    AdvanceSnapshot();
+    AdvanceEnd(now);
+    rate_.Observe(job_.book()->samples_trained(), now);
+  }
+  if (job_.lifecycle().ended()) {
+    if (!outputs_ended_) {
+      outputs_ended_ = true;
+      outputs_.End(View(now));
+    }
+  } else if (outputs_.Due(now)) {
+    outputs_.Show(View(now), now);
+  }
+}
+
+void Scheduler::BuildCluster() {
+  using State = ClusterBuilder::State;
+  if (builder_.state() == State::kIdle && job_.members().servers_complete() &&
+      job_.plan_desk().has_plan()) {
+    const TrainingPlan& plan = job_.plan_desk().plan();
+    if (!restored_.folder.empty()) {
+      const Status fits = CheckSchemasFit(restored_.manifest.plan().schema(), plan.schema());
+      if (!fits.ok()) {
+        Fail(fits.WithContext("restore " + restored_.folder));
+        return;
+      }
+    }
+    view_ = BuildView(job_.members().nodes(), options_.cluster_id, plan.schema().shard_count());
+    rpc_.SetCluster(view_.cluster_id(), view_.epoch());
+    builder_.Start(plan, view_, restored_.folder, restored_.manifest);
+  }
+  builder_.Advance();
+  if (builder_.state() == State::kFailed) {
+    Fail(builder_.status());
+  } else if (builder_.state() == State::kReady && !ready_) {
+    FinishBuilding();
+  }
+}
+
+void Scheduler::FinishBuilding() {
+  ready_ = true;
+  std::vector<PartitionProgress> progress;
+  if (!restored_.folder.empty()) {
+    const SnapshotManifest& manifest = restored_.manifest;
+    const bool same_job = SamePartitions(manifest.plan(), job_.plan_desk().plan());
+    LOG(INFO) << "restored " << builder_.restored_rows() << " rows of " << restored_.folder
+              << (same_job ? "; the job goes on where it stood"
+                           : "; its partitions are others, so all of them are trained");
+    if (same_job) {
+      progress.assign(manifest.progress().begin(), manifest.progress().end());
+    }
+  }
+  job_.Begin(progress, builder_.positions());
+  LOG(INFO) << "the cluster is ready: " << job_.members().servers() << " servers, "
+            << view_.lanes_size() << " lanes, " << view_.shard_count() << " shards, "
+            << ConsistencyName(job_.plan_desk().plan());
+}
+
+void Scheduler::AdvanceSnapshot() {
+  if (!snapshot_.Advance(job_.plan_desk().plan(), options_.cluster_id, *job_.book())) {
+    return;
+  }
+  const StatusOr<SnapshotReply>& result = snapshot_.result();
+  if (result.ok()) {
+    last_snapshot_ = *result;
+    last_snapshot_seconds_ = clock_.WallSeconds();
+    LOG(INFO) << "snapshot " << result->directory() << ": " << result->rows() << " rows, "
+              << result->bytes() << " bytes";
+  } else {
+    LOG(WARNING) << result.status();
+  }
+  if (!snapshot_asker_.has_value()) {
+    return;
+  }
+  if (result.ok()) {
+    rpc_.Reply(*snapshot_asker_, *result, {});
+  } else {
+    rpc_.ReplyError(*snapshot_asker_, result.status());
+  }
+  last_asker_ = std::exchange(snapshot_asker_, std::nullopt);
+}
+
+// The job is finished once every partition is done and the last snapshot, if one is wanted, is
+// complete.
+void Scheduler::AdvanceEnd(Time now) {
+  if (job_.lifecycle().ended() || !job_.complete() || snapshot_.active()) {
+    return;
+  }
+  if (options_.snapshot_dir.empty()) {
+    job_.lifecycle().Finish(now);
+    return;
+  }
+  if (!final_snapshot_began_) {
+    final_snapshot_began_ = true;
+    if (const Status status = snapshot_.Start(options_.snapshot_dir, *job_.book()); !status.ok()) {
+      Fail(status.WithContext("the snapshot at the end of the job"));
+    }
+  } else if (!snapshot_.result().ok()) {
+    Fail(snapshot_.result().status());
+  } else {
+    job_.lifecycle().Finish(now);
+  }
+}
+
+// --- what people see -----------------------------------------------------------------------------
+
+JobView Scheduler::View(Time now) const {
+  JobView view;
+  view.state = job_.lifecycle().state();
+  view.reason = job_.lifecycle().result().message();
+  view.servers_expected = options_.servers;
+  view.servers = job_.members().servers();
+  view.workers_expected = options_.workers_expected;
+  view.workers = job_.members().LiveWorkers();
+  view.last_snapshot = last_snapshot_.directory();
+  view.metrics = job_.metrics();
+  if (const LeaseBook* book = job_.book(); book != nullptr) {
+    view.samples = book->samples_trained();
+    view.samples_planned = book->SamplesPlanned();
+    view.seconds = job_.TrainingSeconds(now);
+    view.samples_per_second = rate_.PerSecond();
+    view.partitions_done = book->partitions_done();
+    view.partitions_total = static_cast<uint32_t>(book->entries().size());
+  }
+  return view;
+}
+
+ClusterStatus Scheduler::status() const {
+  const Time now = clock_.Now();
+  ClusterStatus status = StatusOf(job_, View(now), now);
+  status.set_cluster_id(options_.cluster_id);
+  status.set_uptime_seconds(SecondsBetween(started_, now));
+  if (ready_) {
+    *status.mutable_view() = view_;
+  }
+  if (!last_snapshot_.directory().empty()) {
+    status.set_last_snapshot(last_snapshot_.directory());
+    status.set_last_snapshot_seconds(last_snapshot_seconds_);
+  }
+  return status;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,96 @@
+#include "scheduler/snapshot_round.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+
+#include "common/base/text.h"
+#include "common/ckpt/snapshot_manifest.h"
+
+namespace antiphon {
+namespace {
+
+constexpr CallOptions kWriteOptions = {.deadline = std::chrono::hours(1),
+                                       .retry_after = std::chrono::seconds(10)};
+constexpr std::string_view kFolderPrefix = "snapshot-";
+
+}  // namespace
+
+// One more than the highest number that any folder of the directory has, complete or not: a folder
+// that a failed round left behind is not written into again.
+StatusOr<uint64_t> SnapshotRound::NextVersion(const std::string& directory) {
+  AP_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs_.List(directory));
+  uint64_t highest = 0;
+  for (const std::string& name : names) {
+    if (name.starts_with(kFolderPrefix)) {
+      highest = std::max(highest, ParseUint(name.substr(kFolderPrefix.size())).value_or(0));
+    }
+  }
+  return highest + 1;
+}
+
+Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book) {
+  if (active()) {
+    return FailedPreconditionError("a snapshot is being written to " + folder_ +
+                                   "; ask again when it is done");
+  }
+  AP_RETURN_IF_ERROR(fs_.MakeDirectories(directory));
+  AP_ASSIGN_OR_RETURN(version_, NextVersion(directory));
+  folder_ = SnapshotFolder(directory, version_);
+  AP_RETURN_IF_ERROR(fs_.MakeDirectories(folder_));
+  AP_RETURN_IF_ERROR(fs_.SyncDirectory(directory));
+  done_before_.clear();
+  for (const LeaseBook::Entry& entry : book.entries()) {
+    done_before_.push_back(entry.done);
+  }
+  round_ = std::make_unique<LaneRound>(lanes_, kWriteOptions);
+  WriteSnapshotRequest request;
+  request.set_directory(folder_);
+  request.set_version(version_);
+  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
+    round_->Ask(lane, METHOD_WRITE_SNAPSHOT, request);
+  }
+  return Status();
+}
+
+bool SnapshotRound::Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book) {
+  if (!active() || !round_->over()) {
+    return false;
+  }
+  result_ = round_->status().ok() ? Commit(plan, cluster_id, book)
+                                  : StatusOr<SnapshotReply>(round_->status());
+  if (!result_.ok()) {
+    result_ = result_.status().WithContext("snapshot " + folder_ + " was not completed");
+  }
+  round_.reset();
+  return true;
+}
+
+StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t cluster_id,
+                                              const LeaseBook& book) {
+  SnapshotManifest manifest;
+  manifest.set_kind(SnapshotManifest::FULL);
+  manifest.set_version(version_);
+  manifest.set_cluster_id(cluster_id);
+  manifest.set_created_seconds(clock_.WallSeconds());
+  *manifest.mutable_plan() = plan;
+  SnapshotReply reply;
+  reply.set_directory(folder_);
+  reply.set_version(version_);
+  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
+    WriteSnapshotReply written;
+    AP_RETURN_IF_ERROR(round_->Read(lane, written));
+    reply.set_rows(reply.rows() + written.file().rows());
+    reply.set_bytes(reply.bytes() + written.file().bytes());
+    *manifest.add_files() = written.file();
+  }
+  // Epochs as of now: a lane's file may hold one that was given out while it wrote.
+  for (PartitionProgress& item : book.Progress()) {
+    item.set_done(item.done() && done_before_[item.partition()]);
+    *manifest.add_progress() = std::move(item);
+  }
+  AP_RETURN_IF_ERROR(WriteManifest(fs_, folder_, std::move(manifest)));
+  return reply;
+}
+
+}  // namespace antiphon

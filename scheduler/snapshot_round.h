@@ -1,0 +1,52 @@
+// SnapshotRound: all lanes write their files, then the manifest makes them a snapshot.
+//
+// One round at a time. Nothing older is touched: when a round fails, its folder stays without a
+// manifest and is no snapshot. Poll-driven; owned by the scheduler's thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/file_system.h"
+#include "common/base/status.h"
+#include "proto/cluster.pb.h"
+#include "proto/plan.pb.h"
+#include "proto/snapshot.pb.h"
+#include "scheduler/lanes.h"
+#include "scheduler/lease_book.h"
+
+namespace antiphon {
+
+class SnapshotRound {
+ public:
+  SnapshotRound(Lanes& lanes, FileSystem& fs, Clock& clock)
+      : lanes_(lanes), fs_(fs), clock_(clock) {}
+
+  // Makes the folder and asks every lane. kFailedPrecondition while a round is under way.
+  Status Start(const std::string& directory, const LeaseBook& book);
+
+  // Commits once all lanes have written. True when the round has just ended: result() says how.
+  bool Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book);
+
+  bool active() const { return round_ != nullptr; }
+  const StatusOr<SnapshotReply>& result() const { return result_; }
+
+ private:
+  StatusOr<uint64_t> NextVersion(const std::string& directory);
+  StatusOr<SnapshotReply> Commit(const TrainingPlan& plan, uint64_t cluster_id,
+                                 const LeaseBook& book);
+
+  Lanes& lanes_;
+  FileSystem& fs_;
+  Clock& clock_;
+  std::unique_ptr<LaneRound> round_;
+  std::string folder_;
+  uint64_t version_ = 0;
+  // Partitions that were done before any lane began: only they are complete in every file.
+  std::vector<bool> done_before_;
+  StatusOr<SnapshotReply> result_ = SnapshotReply();
+};
+
+}  // namespace antiphon
