@@ -32,7 +32,7 @@ float NormalFrom(uint64_t word) {
   const auto first = static_cast<float>(dither >> 40);
   const auto second = static_cast<float>((dither >> 16) & 0xffffff);
   const float triangular = (first + second) * 0x1.0p-24F - 1.0F;
-  constexpr float kInverseDeviation = 0.24871593F;  // of variance 64/4 + 2/12
+  constexpr float kInverseDeviation = 0.248708F;  // of variance 64/4 + 2/12
   return (flips + triangular) * kInverseDeviation;
 }
 
