@@ -6,6 +6,7 @@
 #include "common/base/hash.h"
 #include "common/data/feature_columns.h"
 #include "common/data/number_text.h"
+#include "common/data/tag_cursor.h"
 
 namespace antiphon {
 namespace {
@@ -113,15 +114,10 @@ BadRowReason FeatureTransform::AppendKeys(std::string_view value, SparseColumn& 
 }
 
 BadRowReason FeatureTransform::AppendTags(std::string_view value, SparseColumn& column) const {
-  uint32_t count = 0;
-  for (size_t begin = 0; begin <= value.size();) {
-    const size_t end = std::min(value.find(separator_, begin), value.size());
-    const std::string_view tag = value.substr(begin, end - begin);
-    begin = end + separator_.size();
-    if (tag.empty()) {
-      continue;
-    }
-    if (++count > max_values_) {
+  TagCursor tags(value, separator_);
+  std::string_view tag;
+  for (uint32_t count = 1; tags.Next(tag); ++count) {
+    if (count > max_values_) {
       return BadRowReason::kTooManyValues;
     }
     const BadRowReason reason =
@@ -136,13 +132,13 @@ BadRowReason FeatureTransform::AppendTags(std::string_view value, SparseColumn& 
 // "value:weight". A tag without a weight weighs 1.
 BadRowReason FeatureTransform::AppendWeightedTag(std::string_view tag, SparseColumn& column) const {
   double weight = 1;
-  const size_t cut = tag.rfind(kv_separator_);
-  if (cut != std::string_view::npos) {
-    const BadRowReason reason = ReadNumber(tag.substr(cut + kv_separator_.size()), weight);
+  const bool is_weighted = tag.find(kv_separator_) != std::string_view::npos;
+  const std::string_view text = TakeTagWeight(tag, kv_separator_);
+  if (is_weighted) {
+    const BadRowReason reason = ReadNumber(text, weight);
     if (reason != BadRowReason::kNone) {
       return reason;
     }
-    tag = tag.substr(0, cut);
   }
   const BadRowReason reason = AppendKey(tag, column);
   if (reason == BadRowReason::kNone && column.weights.size() < column.keys.size()) {

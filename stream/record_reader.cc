@@ -1,0 +1,198 @@
+#include "stream/record_reader.h"
+
+#include <cstring>
+#include <utility>
+
+#include "stream/quote_scanner.h"
+
+namespace antiphon {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr size_t kReadBytes = 512 << 10;
+constexpr size_t kMaxLineBytes = 1 << 20;
+constexpr size_t kKeptOfLongLine = 4 << 10;
+constexpr size_t kMaxQuotedBytes = 64 << 10;
+constexpr size_t kTooLong = static_cast<size_t>(-1);
+
+std::string_view WithoutCarriageReturn(std::string_view line) {
+  return line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
+}
+
+}  // namespace
+
+RecordReader::RecordReader(std::unique_ptr<ByteSource> source, std::string path,
+                           std::string separator)
+    : source_(std::move(source)),
+      path_(std::move(path)),
+      separator_(std::move(separator)),
+      buffer_(kReadBytes + kMaxLineBytes) {}
+
+StatusOr<std::unique_ptr<RecordReader>> RecordReader::Open(FileSystem& fs, const std::string& path,
+                                                           const std::string& separator,
+                                                           Header header) {
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, OpenByteSource(fs, path));
+  std::unique_ptr<RecordReader> reader(new RecordReader(std::move(source), path, separator));
+  while (reader->Window().size() < kByteOrderMark.size()) {
+    AP_ASSIGN_OR_RETURN(const bool has_more, reader->Extend());
+    if (!has_more) {
+      break;
+    }
+  }
+  if (reader->Window().starts_with(kByteOrderMark)) {
+    reader->begin_ += kByteOrderMark.size();
+  }
+  if (header == Header::kPresent) {
+    AP_RETURN_IF_ERROR(reader->ReadHeader());
+  }
+  return reader;
+}
+
+Status RecordReader::ReadHeader() {
+  Record record;
+  AP_ASSIGN_OR_RETURN(const bool is_there, Next(record));
+  if (!is_there) {
+    return DataLossError(path_ + ": the file is empty, expected a header");
+  }
+  if (record.reason != BadRowReason::kNone) {
+    return DataLossError(path_ + ": bad header: " + std::string(BadRowReasonText(record.reason)));
+  }
+  header_ = record.text;
+  next_record_ = 0;
+  return Status();
+}
+
+StatusOr<bool> RecordReader::Extend() {
+  if (buffer_.size() - end_ < kReadBytes / 2 && begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    window_offset_ += begin_;
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == buffer_.size()) {
+    return false;
+  }
+  AP_ASSIGN_OR_RETURN(const size_t count,
+                      source_->Read(std::as_writable_bytes(std::span(buffer_)).subspan(end_)));
+  end_ += count;
+  return count > 0;
+}
+
+StatusOr<size_t> RecordReader::FindLineEnd(size_t from) {
+  while (true) {
+    const std::string_view window = Window();
+    const size_t line_end = window.find('\n', from);
+    if (line_end != std::string_view::npos && line_end <= kMaxLineBytes) {
+      return line_end;
+    }
+    if (window.size() > kMaxLineBytes) {
+      return kTooLong;
+    }
+    from = window.size();
+    AP_ASSIGN_OR_RETURN(const bool has_more, Extend());
+    if (!has_more) {
+      return window.size();
+    }
+  }
+}
+
+void RecordReader::Consume(size_t line_end) {
+  // At the end of the file there may be no line end to step over.
+  begin_ += line_end < Window().size() ? line_end + 1 : line_end;
+}
+
+StatusOr<bool> RecordReader::Next(Record& record) {
+  while (true) {
+    AP_ASSIGN_OR_RETURN(const bool is_there, NextLine(record));
+    if (!is_there) {
+      return false;
+    }
+    if (!record.text.empty() || record.reason != BadRowReason::kNone) {
+      ++next_record_;
+      return true;
+    }
+  }
+}
+
+// One line, or several that a quoted field joins.
+StatusOr<bool> RecordReader::NextLine(Record& record) {
+  record.reason = BadRowReason::kNone;
+  AP_ASSIGN_OR_RETURN(const size_t line_end, FindLineEnd(0));
+  if (line_end == kTooLong) {
+    record.reason = BadRowReason::kLineTooLong;
+    long_line_start_ = Window().substr(0, kKeptOfLongLine);
+    record.text = long_line_start_;
+    AP_RETURN_IF_ERROR(SkipLine());
+    return true;
+  }
+  if (Window().empty()) {
+    return false;
+  }
+  record.text = WithoutCarriageReturn(Window().substr(0, line_end));
+  if (record.text.find('"') == std::string_view::npos) {
+    Consume(line_end);
+    return true;
+  }
+  AP_RETURN_IF_ERROR(ReadOnInQuotes(line_end, record));
+  return true;
+}
+
+Status RecordReader::ReadOnInQuotes(size_t first_line_end, Record& record) {
+  QuoteScanner scanner(separator_);
+  size_t line_end = first_line_end;
+  while (scanner.EndsInside(Window().substr(0, line_end))) {
+    const bool is_last = line_end >= Window().size();
+    if (!is_last) {
+      AP_ASSIGN_OR_RETURN(line_end, FindLineEnd(line_end + 1));
+    }
+    if (is_last || line_end == kTooLong || line_end > kMaxQuotedBytes) {
+      // The quote is a mistake of this line: only this line is bad.
+      record.reason = BadRowReason::kOpenQuote;
+      line_end = first_line_end;
+      break;
+    }
+  }
+  record.text = WithoutCarriageReturn(Window().substr(0, line_end));
+  Consume(line_end);
+  return Status();
+}
+
+Status RecordReader::SkipLine() {
+  while (true) {
+    const size_t line_end = Window().find('\n');
+    if (line_end != std::string_view::npos) {
+      Consume(line_end);
+      return Status();
+    }
+    begin_ = end_;
+    AP_ASSIGN_OR_RETURN(const bool has_more, Extend());
+    if (!has_more) {
+      return Status();
+    }
+  }
+}
+
+Status RecordReader::SkipTo(uint64_t record) {
+  CHECK_GE(record, next_record_);
+  Record skipped;
+  while (next_record_ < record) {
+    AP_ASSIGN_OR_RETURN(const bool is_there, Next(skipped));
+    if (!is_there) {
+      return DataLossError(path_ + ": ends after " + std::to_string(next_record_) +
+                           " records, expected at least " + std::to_string(record) +
+                           ": the file has changed since the job was planned");
+    }
+  }
+  return Status();
+}
+
+Status RecordReader::Seek(uint64_t record, uint64_t offset) {
+  AP_RETURN_IF_ERROR(source_->Seek(offset));
+  window_offset_ = offset;
+  begin_ = 0;
+  end_ = 0;
+  next_record_ = record;
+  return Status();
+}
+
+}  // namespace antiphon
