@@ -43,6 +43,7 @@ StatusOr<bool> IsNewTo(Position applied, const BatchPositions& batch) {
 
 void PositionLedger::Reset(uint32_t shard_count, std::span<const ShardId> shards) {
   partitions_.clear();
+  recent_.clear();
   group_of_shard_.assign(shard_count, kNotOurs);
   for (const ShardId shard : shards) {
     CHECK_LT(shard, shard_count);
@@ -116,6 +117,11 @@ StatusOr<std::vector<Position>> PositionLedger::Open(PartitionId partition, uint
     return FencedError(partition, lease_epoch, opened->lease_epoch);
   }
   opened->lease_epoch = lease_epoch;
+  std::erase(recent_, partition);
+  if (recent_.size() >= kMaxDescribed) {
+    recent_.erase(recent_.begin());
+  }
+  recent_.push_back(partition);
   std::vector<Position> distinct = opened->applied;
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
@@ -239,7 +245,8 @@ void PositionLedger::Save(google::protobuf::RepeatedPtrField<PositionGroup>* gro
 void PositionLedger::Describe(
     google::protobuf::RepeatedPtrField<PartitionPosition>* positions) const {
   positions->Clear();
-  for (const auto& [id, partition] : partitions_) {
+  for (const PartitionId id : recent_) {
+    const Partition& partition = partitions_.at(id);
     PartitionPosition* position = positions->Add();
     position->set_partition(id);
     position->set_lease_epoch(partition.lease_epoch);

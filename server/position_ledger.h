@@ -37,6 +37,7 @@ enum class PushScope { kAllGroups, kSomeGroups, kNoGroup };
 class PositionLedger {
  public:
   static constexpr size_t kMaxPartitions = size_t{1} << 20;
+  static constexpr size_t kMaxDescribed = 64;
 
   explicit PositionLedger(PositionCheck check = PositionCheck::kOn) : check_(check) {}
 
@@ -68,7 +69,7 @@ class PositionLedger {
   // The groups with their shards and positions, for a snapshot.
   void Save(google::protobuf::RepeatedPtrField<PositionGroup>* groups) const;
 
-  // For the status: the slowest group's positions.
+  // For the status: where the slowest group stands in the partitions opened last.
   void Describe(google::protobuf::RepeatedPtrField<PartitionPosition>* positions) const;
 
   size_t group_count() const { return group_count_; }
@@ -88,7 +89,8 @@ class PositionLedger {
   size_t group_count_ = 0;
   std::vector<uint32_t> group_of_shard_;  // by shard; kNotOurs for those of other lanes
   std::unordered_map<PartitionId, Partition> partitions_;
-  std::vector<uint8_t> applies_;  // by group, from the last Check
+  std::vector<uint8_t> applies_;     // by group, from the last Check
+  std::vector<PartitionId> recent_;  // opened last, the newest at the end; few
 };
 
 }  // namespace antiphon

@@ -63,6 +63,19 @@ class StepHandles {
     return nullptr;
   }
 
+  void Forget(Incarnation sender, uint64_t step) {
+    for (const std::unique_ptr<Sender>& owner : senders_) {
+      if (owner->incarnation != sender) {
+        continue;
+      }
+      for (Slot& slot : owner->slots) {
+        if (slot.used && slot.step == step) {
+          slot.used = false;
+        }
+      }
+    }
+  }
+
   // Forgets every step; the memory stays.
   void Clear() {
     for (const std::unique_ptr<Sender>& owner : senders_) {

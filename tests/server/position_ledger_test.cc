@@ -248,6 +248,23 @@ TEST(PositionLedgerTest, AppliesTwiceWhenTheCheckIsOff) {
   EXPECT_EQ(Apply(ledger, Batch(0, 10)), PushScope::kAllGroups);
 }
 
+TEST(PositionLedgerTest, DescribesThePartitionsOpenedLast) {
+  PositionLedger ledger;
+  ledger.Reset(kShards, kAllShards);
+  for (PartitionId partition = 0; partition < PositionLedger::kMaxDescribed + 7; ++partition) {
+    ASSERT_TRUE(ledger.Open(partition, 3).ok());
+  }
+  Apply(ledger, Batch(0, 10, 3));
+
+  google::protobuf::RepeatedPtrField<PartitionPosition> positions;
+  ledger.Describe(&positions);
+
+  ASSERT_EQ(positions.size(), static_cast<int>(PositionLedger::kMaxDescribed));
+  EXPECT_EQ(positions[0].partition(), 7u);
+  EXPECT_EQ(positions[0].lease_epoch(), 3u);
+  EXPECT_EQ(positions[0].applied_through(), 10u);
+}
+
 TEST(PositionLedgerTest, BoundsThePartitionsItKeeps) {
   PositionLedger ledger;
   ledger.Reset(kShards, kAllShards);

@@ -74,6 +74,17 @@ TEST(StepHandlesTest, ReusesMemory) {
   EXPECT_GE(reused.rows.capacity(), 1000u);
 }
 
+TEST(StepHandlesTest, ForgetsOneStepOnDemand) {
+  Handles handles;
+  Remember(handles, 1, 10, 100);
+  Remember(handles, 1, 11, 110);
+
+  handles.Forget(1, 10);
+
+  EXPECT_EQ(handles.Find(1, 10), nullptr);
+  EXPECT_NE(handles.Find(1, 11), nullptr);
+}
+
 TEST(StepHandlesTest, ClearForgetsEveryStep) {
   Handles handles;
   Remember(handles, 1, 10, 100);

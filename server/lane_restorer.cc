@@ -1,0 +1,198 @@
+#include "server/lane_restorer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/cluster/chunk_layout.h"
+#include "common/cluster/shard_map.h"
+#include "server/finite.h"
+
+namespace antiphon {
+
+namespace {
+
+Status Differs(const std::string& what, const std::string& theirs, const std::string& ours) {
+  return FailedPreconditionError("the snapshot is of another model: " + what + " is " + theirs +
+                                 ", the job has " + ours);
+}
+
+Status CheckNumber(const std::string& what, uint64_t theirs, uint64_t ours) {
+  return theirs == ours ? Status() : Differs(what, std::to_string(theirs), std::to_string(ours));
+}
+
+// The sizes and names that decide where a float belongs. Learning rates may change.
+Status CheckSameModel(const ParameterSchema& theirs, const ParameterSchema& ours) {
+  AP_RETURN_IF_ERROR(CheckNumber("num_shards", theirs.shard_count(), ours.shard_count()));
+  AP_RETURN_IF_ERROR(CheckNumber("chunk_floats", theirs.chunk_floats(), ours.chunk_floats()));
+  AP_RETURN_IF_ERROR(CheckNumber("the number of tables",
+                                 static_cast<uint64_t>(theirs.tables_size()),
+                                 static_cast<uint64_t>(ours.tables_size())));
+  for (int i = 0; i < ours.tables_size(); ++i) {
+    const TableSpec& a = theirs.tables(i);
+    const TableSpec& b = ours.tables(i);
+    const std::string where = "table " + std::to_string(i);
+    if (a.name() != b.name()) {
+      return Differs(where, "'" + a.name() + "'", "'" + b.name() + "'");
+    }
+    AP_RETURN_IF_ERROR(CheckNumber("dim of table '" + b.name() + "'", a.dim(), b.dim()));
+    AP_RETURN_IF_ERROR(CheckNumber("optimizer of table '" + b.name() + "' (field number)",
+                                   a.optimizer().optimizer_case(), b.optimizer().optimizer_case()));
+  }
+  AP_RETURN_IF_ERROR(CheckNumber("the number of dense blocks",
+                                 static_cast<uint64_t>(theirs.blocks_size()),
+                                 static_cast<uint64_t>(ours.blocks_size())));
+  for (int i = 0; i < ours.blocks_size(); ++i) {
+    const BlockSpec& a = theirs.blocks(i);
+    const BlockSpec& b = ours.blocks(i);
+    const std::string where = "block '" + b.name() + "'";
+    if (a.name() != b.name()) {
+      return Differs("block " + std::to_string(i), "'" + a.name() + "'", "'" + b.name() + "'");
+    }
+    AP_RETURN_IF_ERROR(CheckNumber("rows of " + where, a.rows(), b.rows()));
+    AP_RETURN_IF_ERROR(CheckNumber("cols of " + where, a.cols(), b.cols()));
+    AP_RETURN_IF_ERROR(CheckNumber("optimizer of " + where + " (field number)",
+                                   a.optimizer().optimizer_case(), b.optimizer().optimizer_case()));
+  }
+  return Status();
+}
+
+std::string NameOfRow(const RowTable& table, const RowHeader& header) {
+  return "key " + std::to_string(header.key()) + " of table " + std::to_string(table.table());
+}
+
+}  // namespace
+
+LaneRestorer::LaneRestorer(FileSystem& fs, LaneStore& store)
+    : fs_(fs), store_(store), table_pushes_(store.table_count(), 0) {}
+
+Status LaneRestorer::ReadFile(const std::string& directory, const SnapshotFile& file) {
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileReader> reader,
+                      LaneFileReader::Open(fs_, directory, file));
+  const Status header = ReadHeader(reader->header());
+  return header.ok() ? ReadBlocks(*reader) : header.WithContext(reader->path());
+}
+
+Status LaneRestorer::ReadHeader(const LaneFileHeader& header) {
+  AP_RETURN_IF_ERROR(CheckSameModel(header.schema(), store_.schema()));
+  if (static_cast<size_t>(header.table_pushes_size()) != table_pushes_.size()) {
+    return DataLossError("it counts the pushes of " + std::to_string(header.table_pushes_size()) +
+                         " tables, expected " + std::to_string(table_pushes_.size()));
+  }
+  for (size_t i = 0; i < table_pushes_.size(); ++i) {
+    table_pushes_[i] = std::max(table_pushes_[i], header.table_pushes(static_cast<int>(i)));
+  }
+  in_file_.assign(store_.shard_count(), 0);
+  for (const PositionGroup& group : header.groups()) {
+    for (const ShardId shard : group.shards()) {
+      if (shard >= store_.shard_count()) {
+        return DataLossError("it has shard " + std::to_string(shard) + " of " +
+                             std::to_string(store_.shard_count()));
+      }
+      in_file_[shard] = 1;
+    }
+    groups_.push_back(group);
+  }
+  return Status();
+}
+
+Status LaneRestorer::ReadBlocks(LaneFileReader& reader) {
+  while (true) {
+    AP_ASSIGN_OR_RETURN(const std::optional<LaneBlock> block, reader.Next());
+    if (!block.has_value()) {
+      return Status();
+    }
+    const Status read = block->kind == BlockKind::kRows ? ReadRows(*block) : ReadChunk(*block);
+    if (!read.ok()) {
+      return read.WithContext(reader.path());
+    }
+  }
+}
+
+Status LaneRestorer::ReadRows(const LaneBlock& block) {
+  AP_RETURN_IF_ERROR(store_.CheckTable(block.subject));
+  RowTable& table = store_.table(block.subject);
+  const size_t row_bytes = table.layout().row_bytes();
+  if (block.payload.size() != row_bytes * block.count) {
+    return DataLossError(std::to_string(block.count) + " rows of table " +
+                         std::to_string(block.subject) + " have " +
+                         std::to_string(block.payload.size()) + " bytes, expected " +
+                         std::to_string(row_bytes) + " each");
+  }
+  for (size_t at = 0; at < block.payload.size(); at += row_bytes) {
+    AP_RETURN_IF_ERROR(ReadRow(table, block.payload.subspan(at, row_bytes)));
+  }
+  return Status();
+}
+
+Status LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record) {
+  RowHeader header;
+  std::memcpy(&header, record.data(), sizeof(header));
+  const ShardId shard = store_.ShardOf(table.table(), header.key());
+  if (in_file_[shard] == 0) {
+    return DataLossError(NameOfRow(table, header) + " is in shard " + std::to_string(shard) +
+                         ", which the file does not say to have");
+  }
+  if (!store_.Owns(shard)) {
+    return Status();
+  }
+  floats_.resize(table.layout().floats());
+  std::memcpy(floats_.data(), record.data() + sizeof(header), floats_.size() * sizeof(float));
+  if (!AllFinite(floats_)) {
+    return DataLossError(NameOfRow(table, header) +
+                         " is infinite or NaN: the model had diverged when it was saved");
+  }
+  ++rows_;
+  return table.Insert(header, floats_);
+}
+
+Status LaneRestorer::ReadChunk(const LaneBlock& block) {
+  const std::string name =
+      "chunk " + std::to_string(block.index) + " of block " + std::to_string(block.subject);
+  const ParameterSchema& schema = store_.schema();
+  if (block.subject >= static_cast<uint32_t>(schema.blocks_size()) ||
+      block.index >=
+          ChunkCount(schema.blocks(static_cast<int>(block.subject)), schema.chunk_floats())) {
+    return DataLossError("there is no " + name);
+  }
+  const ShardId shard = ShardOfChunk(block.subject, block.index, store_.shard_count());
+  if (in_file_[shard] == 0) {
+    return DataLossError(name + " is in shard " + std::to_string(shard) +
+                         ", which the file does not say to have");
+  }
+  if (!store_.Owns(shard)) {
+    return Status();
+  }
+  const size_t float_bytes =
+      block.payload.size() - std::min(block.payload.size(), sizeof(uint64_t));
+  if (float_bytes % sizeof(float) != 0 || float_bytes / sizeof(float) < block.count) {
+    return DataLossError(name + " has " + std::to_string(block.payload.size()) +
+                         " bytes, too few for " + std::to_string(block.count) + " values");
+  }
+  uint64_t steps = 0;
+  std::memcpy(&steps, block.payload.data(), sizeof(steps));
+  floats_.resize(float_bytes / sizeof(float));
+  std::memcpy(floats_.data(), block.payload.data() + sizeof(steps), float_bytes);
+  if (!AllFinite(floats_)) {
+    return DataLossError(name + " is infinite or NaN: the model had diverged when it was saved");
+  }
+  if (!chunks_seen_.emplace(block.subject, block.index).second) {
+    return DataLossError(name + " is there twice");
+  }
+  const std::span<const float> all(floats_);
+  return store_.dense().Restore(block.subject, block.index, steps, all.first(block.count),
+                                all.subspan(block.count));
+}
+
+Status LaneRestorer::Finish() {
+  if (chunks() != store_.dense().chunk_count()) {
+    return DataLossError("the snapshot has " + std::to_string(chunks()) +
+                         " dense chunks of this lane, expected " +
+                         std::to_string(store_.dense().chunk_count()));
+  }
+  for (TableId id = 0; id < store_.table_count(); ++id) {
+    store_.table(id).set_push_count(table_pushes_[id]);
+  }
+  return Status();
+}
+
+}  // namespace antiphon

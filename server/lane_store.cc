@@ -1,0 +1,101 @@
+#include "server/lane_store.h"
+
+#include <string>
+
+#include "common/cluster/chunk_layout.h"
+#include "common/cluster/shard_map.h"
+
+namespace antiphon {
+
+namespace {
+
+// A chunk and two states of its size fit in one block of a snapshot file.
+constexpr uint32_t kMaxChunkFloats = 1U << 22;
+
+Status CheckView(const ConfigureRequest& config) {
+  const ClusterView& view = config.view();
+  const auto lane_count = static_cast<uint32_t>(view.lanes_size());
+  if (view.shard_count() != config.schema().shard_count() ||
+      static_cast<uint32_t>(view.lane_of_shard_size()) != view.shard_count()) {
+    return InvalidArgumentError("the cluster view has " + std::to_string(view.shard_count()) +
+                                " shards and the lanes of " +
+                                std::to_string(view.lane_of_shard_size()) + ", the schema has " +
+                                std::to_string(config.schema().shard_count()));
+  }
+  if (config.lane() >= lane_count) {
+    return InvalidArgumentError("this is lane " + std::to_string(config.lane()) +
+                                ", but the cluster view has " + std::to_string(lane_count));
+  }
+  for (const LaneId lane : view.lane_of_shard()) {
+    if (lane >= lane_count) {
+      return InvalidArgumentError("the cluster view puts a shard on lane " + std::to_string(lane) +
+                                  " of " + std::to_string(lane_count));
+    }
+  }
+  if (config.schema().chunk_floats() > kMaxChunkFloats) {
+    return InvalidArgumentError("schema.chunk_floats is " +
+                                std::to_string(config.schema().chunk_floats()) +
+                                ", expected at most " + std::to_string(kMaxChunkFloats));
+  }
+  return Status();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<LaneStore>> LaneStore::Create(const ConfigureRequest& config) {
+  AP_RETURN_IF_ERROR(CheckSchema(config.schema()));
+  AP_RETURN_IF_ERROR(CheckView(config));
+  std::unique_ptr<LaneStore> store(new LaneStore(config));
+  const std::vector<LaneId> lane_of_shard(config.view().lane_of_shard().begin(),
+                                          config.view().lane_of_shard().end());
+  store->shards_ = ShardsOfLane(lane_of_shard, config.lane());
+  const ParameterSchema& schema = store->schema();
+  for (int id = 0; id < schema.tables_size(); ++id) {
+    AP_ASSIGN_OR_RETURN(std::unique_ptr<RowTable> table,
+                        RowTable::Create({.table = static_cast<TableId>(id),
+                                          .spec = schema.tables(id),
+                                          .seed = schema.seed(),
+                                          .shard_count = schema.shard_count(),
+                                          .owned_shards = store->shards_}));
+    store->tables_.push_back(std::move(table));
+  }
+  AP_ASSIGN_OR_RETURN(store->dense_,
+                      DenseStore::Create(schema, LaneChunks(schema, lane_of_shard, config.lane())));
+  return store;
+}
+
+ShardId LaneStore::ShardOf(TableId table, Key key) const {
+  return ShardOfKey(table, key, shard_count());
+}
+
+Status LaneStore::CheckTable(TableId table) const {
+  if (table < tables_.size()) {
+    return Status();
+  }
+  return InvalidArgumentError("there is no table " + std::to_string(table) + ", the schema has " +
+                              std::to_string(tables_.size()));
+}
+
+Status LaneStore::CheckKey(TableId table, Key key) const {
+  const ShardId shard = ShardOf(table, key);
+  if (Owns(shard)) {
+    return Status();
+  }
+  return Status(StatusCode::kWrongShard,
+                "key " + std::to_string(key) + " of table '" +
+                    schema().tables(static_cast<int>(table)).name() + "' is in shard " +
+                    std::to_string(shard) + ", which lies on lane " +
+                    std::to_string(view().lane_of_shard(static_cast<int>(shard))) +
+                    " and not on this lane " + std::to_string(lane()) + " (cluster view of epoch " +
+                    std::to_string(view().epoch()) + ")");
+}
+
+uint64_t LaneStore::bytes() const {
+  uint64_t bytes = dense_->bytes();
+  for (const std::unique_ptr<RowTable>& table : tables_) {
+    bytes += table->bytes();
+  }
+  return bytes;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,63 @@
+// LaneStore: the parameters that lie on one lane, and what the lane must know to judge a request
+// about them: the schema, the cluster view, its place in it.
+//
+// Owned by a Lane and used on its thread. A restore builds a second one and swaps.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "proto/cluster.pb.h"
+#include "proto/parameters.pb.h"
+#include "server/dense_store.h"
+#include "server/row_table.h"
+
+namespace antiphon {
+
+class LaneStore {
+ public:
+  // Empty tables and fresh chunks. kInvalidArgument: schema and view do not go together, or the
+  // lane is not in the view.
+  static StatusOr<std::unique_ptr<LaneStore>> Create(const ConfigureRequest& config);
+
+  // The same lane without what it has learned.
+  StatusOr<std::unique_ptr<LaneStore>> CreateEmpty() const { return Create(config_); }
+
+  LaneId lane() const { return config_.lane(); }
+  const ClusterView& view() const { return config_.view(); }
+  const ParameterSchema& schema() const { return config_.schema(); }
+  uint32_t shard_count() const { return config_.schema().shard_count(); }
+  const std::vector<ShardId>& shards() const { return shards_; }
+
+  size_t table_count() const { return tables_.size(); }
+  RowTable& table(TableId id) { return *tables_[id]; }
+  const RowTable& table(TableId id) const { return *tables_[id]; }
+  DenseStore& dense() { return *dense_; }
+  const DenseStore& dense() const { return *dense_; }
+
+  ShardId ShardOf(TableId table, Key key) const;
+  bool Owns(ShardId shard) const {
+    return config_.view().lane_of_shard(static_cast<int>(shard)) == lane();
+  }
+
+  // kInvalidArgument, with the number of tables, for a table that does not exist.
+  Status CheckTable(TableId table) const;
+  // kWrongShard for a key of another lane, naming that lane and both epochs.
+  Status CheckKey(TableId table, Key key) const;
+
+  // Of rows, indexes and chunks.
+  uint64_t bytes() const;
+
+ private:
+  explicit LaneStore(const ConfigureRequest& config) : config_(config) {}
+
+  ConfigureRequest config_;
+  std::vector<ShardId> shards_;
+  std::vector<std::unique_ptr<RowTable>> tables_;
+  std::unique_ptr<DenseStore> dense_;
+};
+
+}  // namespace antiphon
