@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "common/cluster/shard_map.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 namespace antiphon {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace antiphon {
 namespace {
