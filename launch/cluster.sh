@@ -1,0 +1,179 @@
+# shellcheck shell=bash
+# The part that launch/local and launch/ssh share: it starts the processes of one job, watches them,
+# and ends them in order. Sourced, not run; the caller sets `program` and `run_dir`.
+#
+# Each process has a keeper: a subshell that waits for it and ends with its exit code. (Bash forgets
+# the codes of children that die by signals at the same moment; keepers die by none.) The scheduler
+# decides how a job ends; this part says what it sees, and makes sure of the end:
+#   a worker dies      a warning; the job goes on while another worker lives
+#   a server dies      the scheduler notices and ends the job; then what is left is ended
+#   the scheduler dies what is left is ended
+#   SIGINT, SIGTERM    the scheduler is told first, so that it can tell the others
+
+: "${program:?}" "${run_dir:?}"
+
+# How long processes get to end by themselves before they are told to, and before they are killed.
+readonly orderly_seconds=10 told_seconds=5
+
+declare -A name_of=() log_of=() # by keeper
+live=()           # keepers of running processes, in the order of their start
+scheduler_code="" # once it has ended
+verdict=0         # what this shell itself saw go wrong
+phase=running     # then orderly, told, killed
+deadline=0        # of the phase, on bash's SECONDS
+ended=""          # keeper of the process that await_end saw end, and that process's exit code
+ended_code=0
+
+say() { echo "$program: $*" >&2; }
+
+# fail CODE MESSAGE...
+fail() {
+  say "error: ${*:2}"
+  exit "$1"
+}
+
+# keep NAME COMMAND...: the body of a keeper. The command's standard error is descriptor 3. Its own
+# session keeps the terminal's Ctrl-C from it.
+keep() {
+  local child code
+  trap : INT TERM HUP
+  setsid "${@:2}" 2>&3 3>&- &
+  child=$!
+  echo "$1 $child" >>"$run_dir/pids"
+  while :; do
+    code=0
+    wait "$child" || code=$?
+    kill -0 "$child" 2>/dev/null || exit "$code"
+  done
+}
+
+# watch KEEPER NAME LOG: from now on its end is noticed.
+watch() {
+  live+=("$1")
+  name_of[$1]=$2
+  log_of[$1]=$3
+}
+
+pid_of() { sed -n "s/^$1 \([0-9]*\)\$/\1/p" "$run_dir/pids"; }
+
+# tell SIGNAL KEEPER...
+tell() {
+  local keeper pid
+  for keeper in "${@:2}"; do
+    pid=$(pid_of "${name_of[$keeper]}")
+    [ -z "$pid" ] || kill -s "$1" "$pid" 2>/dev/null || true
+  done
+}
+
+# The first signal goes on to the scheduler, a second one to everybody.
+on_signal() {
+  if [ "$phase" = running ]; then
+    say "SIG$1: ending the job"
+    verdict=$((128 + $(kill -l "$1")))
+    enter orderly "$orderly_seconds"
+    [ "${#live[@]}" -eq 0 ] || tell TERM "${live[0]}"
+  else
+    tell TERM "${live[@]}"
+  fi
+}
+
+# From here on nothing that was started outlives this shell.
+own_processes() {
+  trap 'on_signal INT' INT
+  trap 'on_signal TERM' TERM
+  trap 'tell KILL "${live[@]}"' EXIT
+}
+
+# enter PHASE SECONDS
+enter() {
+  phase=$1
+  deadline=$((SECONDS + $2))
+}
+
+# Waits for the end of a process; while the job is ending no longer than to the phase's deadline.
+await_end() {
+  local timer=() rest=() keeper
+  ended=""
+  ended_code=0
+  if [ "$phase" != running ]; then
+    sleep $((deadline > SECONDS ? deadline - SECONDS : 0)) &
+    timer=($!)
+  fi
+  wait -n -p ended "${live[@]}" "${timer[@]}" || ended_code=$?
+  ended=${ended:-} # unset when a signal came first
+  if [ "${#timer[@]}" -gt 0 ] && [ "$ended" = "${timer[0]}" ]; then
+    ended=""
+  elif [ "${#timer[@]}" -gt 0 ]; then
+    kill "${timer[0]}" 2>/dev/null || true
+  fi
+  for keeper in "${live[@]}"; do [ "$keeper" = "$ended" ] || rest+=("$keeper"); done
+  live=("${rest[@]}")
+}
+
+# "worker 1 (pid 123): killed by SIGKILL, see .../worker-1.log"
+describe_end() {
+  local how="exit code $ended_code"
+  if [ "$ended_code" -gt 128 ] && kill -l $((ended_code - 128)) >/dev/null 2>&1; then
+    how="killed by SIG$(kill -l $((ended_code - 128)))"
+  fi
+  echo "${name_of[$ended]} (pid $(pid_of "${name_of[$ended]}")): $how, see ${log_of[$ended]}"
+}
+
+lives() {
+  local keeper
+  for keeper in "${live[@]}"; do [[ ${name_of[$keeper]} != "$1"* ]] || return 0; done
+  return 1
+}
+
+# What the end of one process means for the job.
+judge_end() {
+  if [ "${name_of[$ended]}" = scheduler ]; then
+    scheduler_code=$ended_code
+    [ "$ended_code" -eq 0 ] || say "error: $(describe_end)"
+    enter orderly 3 # it has told the others
+  elif [ "$ended_code" -eq 0 ] || { [ "$phase" != running ] && [ "$ended_code" -le 128 ]; }; then
+    return 0 # a job that ends takes the others along: each says why in its log
+  elif [ "$phase" = killed ]; then
+    return 0
+  elif [[ ${name_of[$ended]} == worker* ]]; then
+    say "warning: $(describe_end)"
+    if [ "$phase" = running ] && ! lives worker; then
+      say "error: no worker is left, so the job cannot go on"
+      verdict=$ended_code
+      enter orderly 1
+    fi
+  else
+    say "error: $(describe_end)"
+    [ "$phase" != running ] || verdict=69 # EX_UNAVAILABLE
+    [ "$phase" != running ] || enter orderly "$orderly_seconds"
+  fi
+}
+
+# The phase's time is over and somebody still lives.
+escalate() {
+  local keeper names=""
+  if [ "$phase" = orderly ]; then
+    tell TERM "${live[@]}"
+    enter told "$told_seconds"
+  else
+    for keeper in "${live[@]}"; do names+="${names:+, }${name_of[$keeper]}"; done
+    say "warning: killed, since it did not end when told to: $names"
+    tell KILL "${live[@]}"
+    enter killed "$told_seconds"
+  fi
+}
+
+# Returns when everything has ended, with the scheduler's exit code, or else what was seen here.
+watch_job() {
+  while [ "${#live[@]}" -gt 0 ]; do
+    await_end
+    if [ -n "$ended" ]; then
+      judge_end
+    elif [ "$phase" != running ] && [ "$SECONDS" -ge "$deadline" ]; then
+      escalate
+    fi
+  done
+  trap - EXIT
+  [ "${scheduler_code:-0}" -eq 0 ] || return "$scheduler_code"
+  return "$verdict"
+}
