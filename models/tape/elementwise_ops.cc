@@ -102,6 +102,26 @@ Var<T> Add(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
 }
 
 template <typename T>
+Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias) {
+  Var<T> y = Copy(tape, x, x.depends | bias.depends);
+  for (size_t r = 0; r < y.rows; ++r) {
+    tape.kernels().add(y.cols, bias.value, y.value + r * y.stride);
+  }
+  tape.Record(y, [x, bias, y](Tape<T>& t) {
+    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
+    T* dbias = t.Wants(bias) ? t.Grad(bias) : nullptr;
+    for (size_t r = 0; r < y.rows; ++r) {
+      const T* dy = y.grad + r * y.stride;
+      if (dx != nullptr)
+        t.kernels().add(y.cols, dy, dx + r * x.stride);
+      if (dbias != nullptr)
+        t.kernels().add(y.cols, dy, dbias);
+    }
+  });
+  return y;
+}
+
+template <typename T>
 Var<T> Multiply(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
   Var<T> z = tape.New(x.rows, x.cols, x.depends | y.depends);
   for (size_t r = 0; r < z.rows; ++r) {
@@ -174,6 +194,7 @@ Var<T> Dropout(Tape<T>& tape, const Var<T>& x, float ratio, const DropoutSeed& s
   template Var<T> PRelu(Tape<T>&, const Var<T>&, const Var<T>&);     \
   template Var<T> Softmax(Tape<T>&, const Var<T>&);                  \
   template Var<T> Add(Tape<T>&, const Var<T>&, const Var<T>&);       \
+  template Var<T> AddBias(Tape<T>&, const Var<T>&, const Var<T>&);   \
   template Var<T> Multiply(Tape<T>&, const Var<T>&, const Var<T>&);  \
   template Var<T> ScaleRows(Tape<T>&, const Var<T>&, const Var<T>&); \
   template Var<T> Dropout(Tape<T>&, const Var<T>&, float, const DropoutSeed&);

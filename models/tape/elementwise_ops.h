@@ -21,6 +21,10 @@ Var<T> Softmax(Tape<T>& tape, const Var<T>& x);
 template <typename T>
 Var<T> Add(Tape<T>& tape, const Var<T>& x, const Var<T>& y);
 
+// Every row of x plus `bias`, which is one row.
+template <typename T>
+Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias);
+
 template <typename T>
 Var<T> Multiply(Tape<T>& tape, const Var<T>& x, const Var<T>& y);
 

@@ -15,6 +15,7 @@ FLOORS = {
     "proto": 0, "common/base": 0,
     "common/wire": 1, "common/math": 1, "common/cluster": 1,
     "common/net": 2, "common/optim": 2, "common/data": 2, "common/ckpt": 2,
+    "models/tape": 2,
     "models": 3, "stream": 3, "simulation": 3,
     "server": 4, "worker": 4, "scheduler": 4,
     "tools": 5,

@@ -86,6 +86,8 @@ std::vector<OpCase> ElementwiseCases() {
              [](Tape<double>& t, const Leaves& x) { return Softmax(t, Inner(x[0])); }),
       Matrix("Add", {{4, 5}, {4, 3}},
              [](Tape<double>& t, const Leaves& x) { return Add(t, Inner(x[0]), x[1]); }),
+      Matrix("AddBias", {{4, 5}, {1, 3}},
+             [](Tape<double>& t, const Leaves& x) { return AddBias(t, Inner(x[0]), x[1]); }),
       Matrix("Multiply", {{4, 5}, {4, 3}},
              [](Tape<double>& t, const Leaves& x) { return Multiply(t, Inner(x[0]), x[1]); }),
       Matrix("MultiplyByItself", {{4, 3}},

@@ -1,0 +1,23 @@
+#include "models/dnn.h"
+
+namespace antiphon {
+
+template <typename T>
+DnnTowers<T>::DnnTowers(const DnnModel& config, uint32_t input_width, BlockList& blocks) {
+  for (const TaskTower& tower : config.task_towers()) {
+    towers_.emplace_back(tower.tower_name(), input_width, tower.dnn(), blocks);
+  }
+}
+
+template <typename T>
+void DnnTowers<T>::Forward(const Pass<T>& pass, const Var<T>& input,
+                           std::span<Var<T>> logits) const {
+  for (size_t k = 0; k < towers_.size(); ++k) {
+    logits[k] = towers_[k].Forward(pass, input);
+  }
+}
+
+template class DnnTowers<float>;
+template class DnnTowers<double>;
+
+}  // namespace antiphon

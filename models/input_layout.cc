@@ -1,0 +1,165 @@
+#include "models/input_layout.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "common/data/feature_columns.h"
+#include "models/model_config.h"
+#include "models/tape/column_ops.h"
+
+namespace antiphon {
+namespace {
+
+Pooling PoolingOf(const FeatureConfig& feature) {
+  return feature.combiner() == FeatureConfig::SUM ? Pooling::kSum : Pooling::kMean;
+}
+
+// LR starts from nothing unless the job asks for something else than the usual noise.
+bool IsUsualNoise(const Initializer& initializer) {
+  const NormalInitializer usual;
+  return initializer.initializer_case() == Initializer::INITIALIZER_NOT_SET ||
+         (initializer.has_normal_initializer() &&
+          initializer.normal_initializer().mean() == usual.mean() &&
+          initializer.normal_initializer().stddev() == usual.stddev());
+}
+
+// Builds the layout feature by feature.
+class LayoutBuilder {
+ public:
+  explicit LayoutBuilder(const Job& job)
+      : job_(job), columns_(OrderFeatureColumns(job.feature_config())) {
+    const ModelConfig& model = job.model_config();
+    if (ParseModelClass(model.model_class()) == ModelClass::kLr) {
+      layout_.shape.wide = static_cast<uint32_t>(model.lr().task_towers_size());
+    }
+    layout_.shape.width = layout_.shape.wide;
+    AddTables();
+  }
+
+  InputLayout Build() {
+    for (const FeatureGroup& group : job_.model_config().feature_groups()) {
+      for (const std::string& name : group.feature_names()) {
+        Place(FeatureIndex(name));
+      }
+    }
+    return std::move(layout_);
+  }
+
+ private:
+  const FeatureConfig& Feature(uint32_t index) const {
+    return job_.feature_config().features(static_cast<int>(index));
+  }
+
+  uint32_t FeatureIndex(const std::string& name) const {
+    const auto& features = job_.feature_config().features();
+    const auto found = std::find_if(
+        features.begin(), features.end(),
+        [&name](const FeatureConfig& feature) { return FeatureName(feature) == name; });
+    CHECK(found != features.end()) << name;
+    return static_cast<uint32_t>(found - features.begin());
+  }
+
+  void AddTables() {
+    std::unordered_map<std::string, TableId> ids;
+    for (const uint32_t index : columns_.sparse) {
+      const FeatureConfig& feature = Feature(index);
+      const auto [entry, is_new] =
+          ids.emplace(TableName(feature), static_cast<TableId>(layout_.tables.size()));
+      if (is_new) {
+        AddTable(feature);
+      }
+      layout_.sparse.push_back({.table = entry->second,
+                                .begin = 0,
+                                .dim = layout_.tables[entry->second].dim(),
+                                .pooling = PoolingOf(feature)});
+    }
+  }
+
+  void AddTable(const FeatureConfig& feature) {
+    const bool wide = layout_.shape.wide > 0;
+    TableSpec& table = layout_.tables.emplace_back();
+    table.set_name(TableName(feature));
+    table.set_dim(wide ? layout_.shape.wide : feature.embedding_dim());
+    *table.mutable_optimizer() = feature.has_optimizer_config()
+                                     ? feature.optimizer_config()
+                                     : job_.train_config().optimizer_config(0);
+    *table.mutable_initializer() = feature.initializer();
+    if (wide && IsUsualNoise(feature.initializer())) {
+      table.mutable_initializer()->mutable_constant_initializer();
+    } else if (!feature.has_initializer()) {
+      table.mutable_initializer()->mutable_normal_initializer();
+    }
+  }
+
+  void Place(uint32_t index) {
+    const auto column = std::find(columns_.sparse.begin(), columns_.sparse.end(), index);
+    if (column != columns_.sparse.end()) {
+      PlaceSparse(layout_.sparse[static_cast<size_t>(column - columns_.sparse.begin())]);
+      return;
+    }
+    const auto number = std::find(columns_.dense.begin(), columns_.dense.end(), index);
+    PlaceDense(columns_.dense_offset[static_cast<size_t>(number - columns_.dense.begin())],
+               Feature(index).raw_input_dim());
+  }
+
+  void PlaceSparse(InputLayout::Sparse& sparse) {
+    if (layout_.shape.wide == 0) {
+      sparse.begin = layout_.shape.width;
+      layout_.shape.width += sparse.dim;
+    }
+  }
+
+  void PlaceDense(uint32_t batch_begin, uint32_t width) {
+    std::vector<InputLayout::Dense>& runs = layout_.dense;
+    const uint32_t begin = layout_.shape.width;
+    layout_.shape.width += width;
+    if (!runs.empty() && runs.back().batch_begin + runs.back().width == batch_begin &&
+        runs.back().begin + runs.back().width == begin) {
+      runs.back().width += width;
+      return;
+    }
+    runs.push_back({batch_begin, begin, width});
+  }
+
+  const Job& job_;
+  FeatureColumns columns_;
+  InputLayout layout_;
+};
+
+}  // namespace
+
+InputLayout MakeInputLayout(const Job& job) {
+  return LayoutBuilder(job).Build();
+}
+
+Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepInput& step,
+                       std::span<const Var<float>> tables, uint32_t begin, uint32_t rows) {
+  const Batch& batch = *step.batch;
+  Gradients depends = kNoGradients;
+  for (const Var<float>& table : tables) {
+    depends = depends | table.depends;
+  }
+  Var<float> input = tape.New(rows, layout.shape.width, depends);
+  std::fill_n(input.value, input.size(), 0.0F);
+  for (const InputLayout::Dense& dense : layout.dense) {
+    for (uint32_t r = 0; r < rows; ++r) {
+      const size_t from = size_t{begin + r} * batch.dense_width + dense.batch_begin;
+      std::copy_n(&batch.dense[from], dense.width,
+                  input.value + size_t{r} * input.stride + dense.begin);
+    }
+  }
+  for (size_t i = 0; i < layout.sparse.size(); ++i) {
+    const InputLayout::Sparse& sparse = layout.sparse[i];
+    const SparseColumn& column = batch.sparse[i];
+    const PoolingValues values = {
+        .offsets = column.offsets.data() + begin,
+        .rows = step.row_of_value[i].data(),
+        .weights = column.weights.empty() ? nullptr : column.weights.data()};
+    PoolRows(tape, tables[sparse.table], values, sparse.pooling,
+             SliceColumns(input, sparse.begin, sparse.dim));
+  }
+  return input;
+}
+
+}  // namespace antiphon

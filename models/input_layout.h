@@ -1,0 +1,48 @@
+// InputLayout: how the features of a job become the columns of a model's input matrix, and which
+// table each categorical feature reads. Pure functions of the job; a layout is frozen.
+//
+// Columns follow the feature groups of the job and the features in each. For LR the input begins
+// with one column a task, and every categorical feature adds its weights to those.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/types.h"
+#include "models/model.h"
+#include "models/step.h"
+#include "models/tape/pooling_op.h"
+#include "proto/job.pb.h"
+#include "proto/parameters.pb.h"
+
+namespace antiphon {
+
+struct InputLayout {
+  struct Sparse {
+    TableId table = 0;
+    uint32_t begin = 0;  // first column of the input
+    uint32_t dim = 0;
+    Pooling pooling = Pooling::kMean;
+  };
+  struct Dense {
+    uint32_t batch_begin = 0;  // first column of Batch::dense
+    uint32_t begin = 0;
+    uint32_t width = 0;
+  };
+
+  std::vector<Sparse> sparse;     // by sparse column of a Batch
+  std::vector<Dense> dense;       // runs of columns that lie together in both
+  std::vector<TableSpec> tables;  // by TableId, in order of first use by a sparse column
+  InputShape shape;
+};
+
+// The job has passed CheckModelConfig.
+InputLayout MakeInputLayout(const Job& job);
+
+// Rows [begin, begin + rows) of the batch as the input of a model. `tables` are leaves of the tape
+// over step.table_rows.
+Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepInput& step,
+                       std::span<const Var<float>> tables, uint32_t begin, uint32_t rows);
+
+}  // namespace antiphon

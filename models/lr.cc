@@ -1,0 +1,38 @@
+#include "models/lr.h"
+
+#include "models/tape/column_ops.h"
+#include "models/tape/linear_ops.h"
+
+namespace antiphon {
+
+template <typename T>
+LrModel<T>::LrModel(const Lr& config, const InputShape& input, BlockList& blocks)
+    : numeric_(input.width - input.wide) {
+  for (const TaskTower& tower : config.task_towers()) {
+    Task task;
+    if (numeric_ > 0) {
+      task.weight = blocks.AddWeights(tower.tower_name() + ".weight", numeric_, 1, 1);
+    }
+    task.bias = blocks.AddVector(tower.tower_name() + ".bias", 1, 0);
+    tasks_.push_back(task);
+  }
+}
+
+template <typename T>
+void LrModel<T>::Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const {
+  const uint32_t wide = input.cols - numeric_;
+  const Var<T> x = SliceColumns(input, wide, numeric_);
+  for (uint32_t k = 0; k < tasks_.size(); ++k) {
+    Var<T> a = AddBias(pass.tape, SliceColumns(input, k, 1), pass.block(tasks_[k].bias));
+    if (numeric_ > 0) {
+      a = Add(pass.tape, a,
+              Linear(pass.tape, x, pass.block(tasks_[k].weight), Var<T>(), Activation::kLinear));
+    }
+    logits[k] = a;
+  }
+}
+
+template class LrModel<float>;
+template class LrModel<double>;
+
+}  // namespace antiphon

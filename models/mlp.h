@@ -1,0 +1,67 @@
+// Mlp: layers of Linear, layer norm, activation, dropout, as a DNN message of the job says; and
+// Tower, an Mlp with one number on top.
+//
+// An Mlp may be a stack of networks of the same shape that read the same input: its result holds
+// theirs side by side, and its first layer is one product for all of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/block_list.h"
+#include "models/model.h"
+#include "models/model_config.h"
+#include "proto/job.pb.h"
+
+namespace antiphon {
+
+class Mlp {
+ public:
+  // Blocks are named `name`.0.weight, `name`.0.bias, ... Without layers it is the identity, for
+  // which `stack` must be 1.
+  Mlp(const std::string& name, uint32_t inputs, const DNN& config, uint32_t stack,
+      BlockList& blocks);
+
+  template <typename T>
+  Var<T> Forward(const Pass<T>& pass, const Var<T>& x) const;
+
+  uint32_t outputs() const { return outputs_; }  // of one network
+
+ private:
+  static constexpr BlockId kNoBlock = ~BlockId{0};
+
+  struct Layer {
+    BlockId weight = kNoBlock;
+    BlockId bias = kNoBlock;
+    BlockId norm_gamma = kNoBlock;  // only with use_ln
+    BlockId norm_beta = kNoBlock;
+    BlockId slope = kNoBlock;  // only for PReLU
+    LayerActivation activation = LayerActivation::kRelu;
+    float dropout = 0;
+  };
+
+  template <typename T>
+  Var<T> ForwardLayer(const Pass<T>& pass, const Layer& layer, const Var<T>& x,
+                      uint32_t count) const;
+
+  std::vector<Layer> layers_;
+  uint32_t stack_;
+  uint32_t outputs_;
+};
+
+class Tower {
+ public:
+  Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockList& blocks);
+
+  // rows x 1
+  template <typename T>
+  Var<T> Forward(const Pass<T>& pass, const Var<T>& x) const;
+
+ private:
+  Mlp hidden_;
+  BlockId weight_;
+  BlockId bias_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,42 @@
+// What the job says about its model, asked in one place: which class, which towers, which labels.
+//
+// Pure functions of a job that has passed CheckModelConfig, unless a comment says otherwise.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/data/batch_builder.h"
+#include "proto/job.pb.h"
+
+namespace antiphon {
+
+enum class ModelClass { kLr, kDnn, kSharedBottom, kMmoe, kEsmm };
+
+// Of any text: the class with this name, or nothing.
+std::optional<ModelClass> ParseModelClass(std::string_view text);
+// "LR", "DNN", ... in the order of the enumerators.
+std::vector<std::string> ModelClassNames();
+
+// A tower and where it stands, such as "model_config.mmoe.task_towers[1]".
+struct TowerRef {
+  const TaskTower* tower = nullptr;
+  std::string path;
+};
+// Task k of a job is tower k. ESMM has two: click, then click and conversion. Of any job: an
+// unknown class has none. Valid as long as `model`.
+std::vector<TowerRef> Towers(const ModelConfig& model);
+
+// tower_name of every task.
+std::vector<std::string> TaskNames(const ModelConfig& model);
+
+// The labels that the model reads, in the order of Batch::labels.
+LabelColumns ModelLabels(const ModelConfig& model);
+
+// A layer's activation by its name in the job; PReLU is one too. Of any text.
+enum class LayerActivation { kLinear, kRelu, kSigmoid, kTanh, kPRelu };
+std::optional<LayerActivation> ParseActivation(std::string_view text);
+
+}  // namespace antiphon

@@ -1,0 +1,265 @@
+#include "models/model_runner.h"
+
+#include <algorithm>
+#include <string>
+
+#include "common/base/logging.h"
+#include "models/parameter_schema.h"
+
+namespace antiphon {
+namespace {
+
+// Rows that go through the layers together: enough for a matrix product to be fast, few enough for
+// their activations to stay in the second-level cache (measured with bench/model_step.cc).
+constexpr uint32_t kRowsAtOnce = 512;
+
+Status CheckSchema(const Job& job, const ParameterSchema& schema) {
+  AP_ASSIGN_OR_RETURN(const ParameterSchema expected, BuildParameterSchema(job));
+  const auto same_tables =
+      std::equal(schema.tables().begin(), schema.tables().end(), expected.tables().begin(),
+                 expected.tables().end(), [](const TableSpec& a, const TableSpec& b) {
+                   return a.name() == b.name() && a.dim() == b.dim();
+                 });
+  const auto same_blocks =
+      std::equal(schema.blocks().begin(), schema.blocks().end(), expected.blocks().begin(),
+                 expected.blocks().end(), [](const BlockSpec& a, const BlockSpec& b) {
+                   return a.name() == b.name() && a.rows() == b.rows() && a.cols() == b.cols();
+                 });
+  if (!same_tables || !same_blocks) {
+    return FailedPreconditionError(
+        "the parameter schema has other tables or blocks than the model of this job");
+  }
+  return Status();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const Job& job,
+                                                           const ParameterSchema& schema,
+                                                           const Gemm& gemm,
+                                                           const ModelRunnerOptions& options) {
+  AP_RETURN_IF_ERROR(CheckSchema(job, schema));
+  if (options.compute_threads < 1) {
+    return InvalidArgumentError("compute_threads: got " + std::to_string(options.compute_threads) +
+                                ", expected 1 or more");
+  }
+  return std::unique_ptr<ModelRunner>(new ModelRunner(job, gemm, options));
+}
+
+ModelRunner::ModelRunner(const Job& job, const Gemm& gemm, const ModelRunnerOptions& options)
+    : gemm_(gemm),
+      layout_(MakeInputLayout(job)),
+      model_(MakeModel<float>(job.model_config(), layout_.shape, block_list_)),
+      targets_(job),
+      fork_join_(options.compute_threads) {
+  const size_t tasks = targets_.task_count();
+  for (int i = 0; i < options.compute_threads; ++i) {
+    Slice& slice = *slices_.emplace_back(std::make_unique<Slice>(gemm_));
+    slice.buffers.blocks.resize(block_list_.specs().size());
+    slice.buffers.tables.resize(layout_.tables.size());
+    slice.buffers.memory.resize(slice.buffers.blocks.size() + slice.buffers.tables.size());
+    slice.blocks.resize(slice.buffers.blocks.size());
+    slice.tables.resize(slice.buffers.tables.size());
+    slice.logits.resize(tasks);
+    slice.targets.resize(tasks);
+    slice.scales.resize(tasks);
+    slice.sums.resize(tasks);
+    slice.totals.resize(tasks);
+  }
+}
+
+void ModelRunner::Train(const StepInput& input, uint64_t dropout_seed, StepGradients& gradients,
+                        StepOutput& output) {
+  step_.dropout_seed = dropout_seed;
+  gradients.tables.resize(layout_.tables.size());
+  gradients.blocks.resize(block_list_.specs().size());
+  gradients.block_present.resize(block_list_.specs().size());
+  for (size_t i = 0; i < gradients.tables.size(); ++i) {
+    gradients.tables[i].resize(input.table_rows[i].size());
+  }
+  for (size_t i = 0; i < gradients.blocks.size(); ++i) {
+    gradients.blocks[i].resize(input.blocks[i].size());
+  }
+  Run(input, &gradients, output);
+  fork_join_.Run([this](int index) { MergeSlices(index); });
+}
+
+void ModelRunner::Score(const StepInput& input, StepOutput& output) {
+  Run(input, nullptr, output);
+}
+
+void ModelRunner::Run(const StepInput& input, StepGradients* gradients, StepOutput& output) {
+  step_.input = &input;
+  step_.gradients = gradients;
+  step_.output = &output;
+  targets_.Fill(*input.batch);
+  PlanScales();
+  output.logits.resize(targets_.task_count());
+  for (std::vector<float>& logits : output.logits) {
+    logits.resize(input.batch->rows);
+  }
+  fork_join_.Run([this](int index) { ComputeSlice(index); });
+  output.loss = TotalLoss();
+}
+
+void ModelRunner::PlanScales() {
+  step_.dense_scale.clear();
+  step_.sum_scale.clear();
+  step_.one_pass = true;
+  double divisor = 0;  // of the tasks that have one
+  for (size_t k = 0; k < targets_.task_count(); ++k) {
+    const double own = targets_.divisor(k);
+    const double weight = targets_.task_weight(k);
+    step_.sum_scale.push_back(static_cast<float>(weight));
+    step_.dense_scale.push_back(own > 0 ? static_cast<float>(weight / own) : 0);
+    if (own > 0) {
+      step_.one_pass = step_.one_pass && (divisor == 0 || divisor == own);
+      divisor = own;
+    }
+  }
+  step_.table_factor = step_.one_pass && divisor > 0 ? static_cast<float>(divisor) : 1;
+}
+
+void ModelRunner::PrepareBuffers(int index) {
+  Slice& slice = *slices_[static_cast<size_t>(index)];
+  const StepInput& input = *step_.input;
+  const size_t block_count = slice.blocks.size();
+  const auto prepare = [&](GradBuffer<float>& buffer, size_t place, size_t size,
+                           std::vector<float>* own) {
+    std::vector<float>& memory = own != nullptr ? *own : slice.buffers.memory[place];
+    memory.resize(size);
+    buffer = {.data = memory.data(), .size = size, .live = false};
+  };
+  const bool first = index == 0;
+  for (size_t i = 0; i < block_count; ++i) {
+    prepare(slice.buffers.blocks[i], i, input.blocks[i].size(),
+            first ? &step_.gradients->blocks[i] : nullptr);
+  }
+  for (size_t i = 0; i < slice.tables.size(); ++i) {
+    prepare(slice.buffers.tables[i], block_count + i, input.table_rows[i].size(),
+            first ? &step_.gradients->tables[i] : nullptr);
+  }
+}
+
+void ModelRunner::ComputeSlice(int index) {
+  Slice& slice = *slices_[static_cast<size_t>(index)];
+  std::fill(slice.totals.begin(), slice.totals.end(), 0.0);
+  if (step_.gradients != nullptr) {
+    PrepareBuffers(index);
+  }
+  const uint64_t rows = step_.input->batch->rows;
+  const auto threads = static_cast<uint64_t>(fork_join_.threads());
+  const auto begin = static_cast<uint32_t>(rows * static_cast<uint64_t>(index) / threads);
+  const auto end = static_cast<uint32_t>(rows * (static_cast<uint64_t>(index) + 1) / threads);
+  for (uint32_t row = begin; row < end; row += kRowsAtOnce) {
+    ComputeRows(slice, row, std::min(kRowsAtOnce, end - row));
+  }
+}
+
+void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
+  const StepInput& input = *step_.input;
+  const bool train = step_.gradients != nullptr;
+  Tape<float>& tape = slice.tape;
+  tape.Reset(train ? Tape<float>::Recording::kYes : Tape<float>::Recording::kNo);
+  for (size_t i = 0; i < slice.blocks.size(); ++i) {
+    const BlockSpec& spec = block_list_.specs()[i];
+    slice.blocks[i] = tape.Leaf(input.blocks[i].data(), spec.rows(), spec.cols(), kParameters,
+                                train ? &slice.buffers.blocks[i] : nullptr);
+  }
+  for (size_t i = 0; i < slice.tables.size(); ++i) {
+    const uint32_t dim = layout_.tables[i].dim();
+    slice.tables[i] = tape.Leaf(input.table_rows[i].data(), input.table_rows[i].size() / dim, dim,
+                                kInputs, train ? &slice.buffers.tables[i] : nullptr);
+  }
+  const Pass<float> pass{
+      .tape = tape,
+      .blocks = slice.blocks,
+      .purpose = train ? Pass<float>::Purpose::kTrain : Pass<float>::Purpose::kScore,
+      .dropout = {.seed = step_.dropout_seed, .first_row = begin}};
+  const Var<float> e = GatherInput(tape, layout_, input, slice.tables, begin, rows);
+  model_->Forward(pass, e, slice.logits);
+  for (size_t k = 0; k < slice.targets.size(); ++k) {
+    slice.targets[k] = {targets_.label(k).data() + begin, targets_.weight(k).data() + begin};
+    for (uint32_t r = 0; r < rows; ++r) {
+      step_.output->logits[k][begin + r] = model_->PredictedLogit(slice.logits, k, r);
+    }
+  }
+  model_->Losses(tape, slice.logits, slice.targets, slice.scales, slice.sums);
+  for (size_t k = 0; k < slice.sums.size(); ++k) {
+    slice.totals[k] += slice.sums[k];
+  }
+  if (train) {
+    Backward(slice);
+  }
+}
+
+void ModelRunner::Backward(Slice& slice) const {
+  slice.scales = step_.dense_scale;
+  slice.tape.Backward(step_.one_pass ? kBoth : kParameters);
+  if (!step_.one_pass) {
+    slice.scales = step_.sum_scale;
+    slice.tape.DropGradients();
+    slice.tape.Backward(kInputs);
+  }
+}
+
+void ModelRunner::MergeSlices(int index) {
+  for (size_t i = 0; i < layout_.tables.size(); ++i) {
+    MergePart(i, true, index);
+  }
+  for (size_t i = 0; i < block_list_.specs().size(); ++i) {
+    MergePart(i, false, index);
+    if (index == 0) {
+      const bool present = std::any_of(slices_.begin(), slices_.end(), [i](const auto& slice) {
+        return slice->buffers.blocks[i].live;
+      });
+      step_.gradients->block_present[i] = present ? 1 : 0;
+    }
+  }
+}
+
+// The index-th part of every gradient: parts do not overlap, so threads need not wait.
+void ModelRunner::MergePart(size_t which, bool is_table, int index) {
+  const auto buffer_of = [which, is_table](const Slice& slice) -> const GradBuffer<float>& {
+    return is_table ? slice.buffers.tables[which] : slice.buffers.blocks[which];
+  };
+  const GradBuffer<float>& result = buffer_of(*slices_.front());
+  const auto threads = static_cast<size_t>(fork_join_.threads());
+  const size_t begin = result.size * static_cast<size_t>(index) / threads;
+  const size_t count = result.size * (static_cast<size_t>(index) + 1) / threads - begin;
+  float* sum = result.data + begin;
+  bool empty = !result.live;
+  for (size_t s = 1; s < slices_.size(); ++s) {
+    const GradBuffer<float>& part = buffer_of(*slices_[s]);
+    if (!part.live) {
+      continue;
+    }
+    if (empty) {
+      std::copy_n(part.data + begin, count, sum);
+    } else {
+      BestKernels().add(count, part.data + begin, sum);
+    }
+    empty = false;
+  }
+  if (empty) {
+    std::fill_n(sum, count, 0.0F);
+  } else if (is_table && step_.table_factor != 1) {
+    BestKernels().scale(count, step_.table_factor, sum);
+  }
+}
+
+double ModelRunner::TotalLoss() const {
+  double loss = 0;
+  for (size_t k = 0; k < targets_.task_count(); ++k) {
+    if (targets_.divisor(k) > 0) {
+      double sum = 0;
+      for (const auto& slice : slices_) {
+        sum += slice->totals[k];
+      }
+      loss += targets_.task_weight(k) * sum / targets_.divisor(k);
+    }
+  }
+  return loss;
+}
+
+}  // namespace antiphon

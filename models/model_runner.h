@@ -1,0 +1,109 @@
+// ModelRunner: one training or scoring step of the job's model on a batch whose rows are at hand.
+//
+// The batch is cut into `compute_threads` slices of rows, each with a tape and gradients of its
+// own, which are added up in order: the result depends on the inputs and on the number of slices,
+// never on timing. A slice goes through its rows some hundred at a time, so that what one layer
+// writes is still in the cache when the next one reads it.
+//
+// Dense gradients are those of the batch's loss, tasks divided as the job's loss_reduction says.
+// Embedding gradients are plain sums over the samples, sum_k weight_k sum_b w dl: a row that occurs
+// once must move as far in a large batch as in a small one. Where all tasks have the same divisor
+// the two differ by that factor; otherwise there are two backward passes.
+//
+// Owned by one thread, which calls everything.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/math/gemm.h"
+#include "models/fork_join.h"
+#include "models/input_layout.h"
+#include "models/model.h"
+#include "models/step.h"
+#include "models/task_targets.h"
+#include "proto/job.pb.h"
+#include "proto/parameters.pb.h"
+
+namespace antiphon {
+
+struct ModelRunnerOptions {
+  int compute_threads = 1;
+};
+
+class ModelRunner {
+ public:
+  // FailedPrecondition when `schema` is not what BuildParameterSchema makes of the job.
+  static StatusOr<std::unique_ptr<ModelRunner>> Create(const Job& job,
+                                                       const ParameterSchema& schema,
+                                                       const Gemm& gemm,
+                                                       const ModelRunnerOptions& options);
+
+  // Forward and backward. `gradients` keeps its memory from step to step; tables that no sample
+  // reached are zero, blocks that none reached are zero and not present.
+  void Train(const StepInput& input, uint64_t dropout_seed, StepGradients& gradients,
+             StepOutput& output);
+
+  // Forward only, without dropout.
+  void Score(const StepInput& input, StepOutput& output);
+
+  // What each task was to predict in the batch of the last step: labels and weights for metrics.
+  const TaskTargets& targets() const { return targets_; }
+
+ private:
+  // Gradients of one slice. Slice 0 writes those of its caller.
+  struct Buffers {
+    std::vector<GradBuffer<float>> blocks;
+    std::vector<GradBuffer<float>> tables;
+    std::vector<std::vector<float>> memory;  // blocks, then tables; empty in slice 0
+  };
+  struct Slice {
+    explicit Slice(const Gemm& gemm) : tape(gemm, BestKernels()) {}
+
+    Tape<float> tape;
+    Buffers buffers;
+    std::vector<Var<float>> blocks;
+    std::vector<Var<float>> tables;
+    std::vector<Var<float>> logits;
+    std::vector<Target<float>> targets;
+    std::vector<float> scales;   // [task], what Losses multiplies with
+    std::vector<double> sums;    // [task], of the rows at hand
+    std::vector<double> totals;  // [task], of the slice
+  };
+  // One call of Train or Score, as all slices see it.
+  struct Step {
+    const StepInput* input = nullptr;
+    StepGradients* gradients = nullptr;  // null: score
+    StepOutput* output = nullptr;
+    uint64_t dropout_seed = 0;
+    bool one_pass = true;
+    std::vector<float> dense_scale;  // [task]: weight over divisor
+    std::vector<float> sum_scale;    // [task]: weight
+    float table_factor = 1;          // what one pass leaves the tables short of
+  };
+
+  ModelRunner(const Job& job, const Gemm& gemm, const ModelRunnerOptions& options);
+
+  void Run(const StepInput& input, StepGradients* gradients, StepOutput& output);
+  void PlanScales();
+  void ComputeSlice(int index);
+  void ComputeRows(Slice& slice, uint32_t begin, uint32_t rows);
+  void Backward(Slice& slice) const;
+  void PrepareBuffers(int index);
+  void MergeSlices(int index);
+  void MergePart(size_t which, bool is_table, int index);
+  double TotalLoss() const;
+
+  const Gemm gemm_;
+  const InputLayout layout_;
+  BlockList block_list_;
+  const std::unique_ptr<Model<float>> model_;
+  TaskTargets targets_;
+  std::vector<std::unique_ptr<Slice>> slices_;
+  Step step_;
+  ForkJoin fork_join_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,39 @@
+#include "models/parameter_schema.h"
+
+#include <vector>
+
+#include "common/data/field_error.h"
+#include "models/input_layout.h"
+#include "models/model.h"
+#include "models/model_config_check.h"
+
+namespace antiphon {
+
+StatusOr<ParameterSchema> BuildParameterSchema(const Job& job) {
+  const std::vector<FieldError> errors = CheckModelConfig(job);
+  if (!errors.empty()) {
+    return InvalidArgumentError(errors.front().path + ": " + errors.front().message);
+  }
+  const auto& optimizers = job.train_config().optimizer_config();
+  if (optimizers.empty()) {
+    return InvalidArgumentError("train_config.optimizer_config: is missing");
+  }
+  const InputLayout layout = MakeInputLayout(job);
+  BlockList blocks;
+  MakeModel<float>(job.model_config(), layout.shape, blocks);
+  ParameterSchema schema;
+  schema.set_seed(job.seed());
+  schema.set_shard_count(job.sharding().num_shards());
+  schema.set_chunk_floats(kChunkFloats);
+  for (const TableSpec& table : layout.tables) {
+    *schema.add_tables() = table;
+  }
+  for (const BlockSpec& block : blocks.specs()) {
+    BlockSpec& added = *schema.add_blocks();
+    added = block;
+    *added.mutable_optimizer() = optimizers.Get(optimizers.size() - 1);
+  }
+  return schema;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,62 @@
+// TaskTargets: what each task is to learn from a batch, and how much each sample counts.
+//
+// A sample takes part in a task when the label is known and its scene has the task. Its weight is
+// sample weight x scene weight x the tower's in_ or out_task_space_weight. For ESMM the second task
+// is "click and conversion", known as soon as there was no click. Metrics use the same targets.
+// Owned by one thread; Fill for each batch.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/data/batch.h"
+#include "proto/job.pb.h"
+
+namespace antiphon {
+
+class TaskTargets {
+ public:
+  // The job has passed CheckModelConfig.
+  explicit TaskTargets(const Job& job);
+
+  // `batch` has the label columns of ModelLabels().
+  void Fill(const Batch& batch);
+
+  size_t task_count() const { return tasks_.size(); }
+  // 0 or 1 where weight(k) is not 0; means nothing elsewhere.
+  std::span<const float> label(size_t k) const { return targets_[k].label; }
+  // 0: the sample takes no part in task k.
+  std::span<const float> weight(size_t k) const { return targets_[k].weight; }
+  // What the loss of task k is divided by, of the whole batch; 0 when no sample takes part.
+  double divisor(size_t k) const { return targets_[k].divisor; }
+  // The weight of task k among the tasks.
+  double task_weight(size_t k) const { return tasks_[k].weight; }
+
+ private:
+  struct Task {
+    uint32_t label = 0;  // column of Batch::labels
+    int32_t indicator = -1;
+    float in_weight = 1;
+    float out_weight = 1;
+    float weight = 1;
+    std::vector<uint8_t> in_scene;  // [scene]; empty without scenes
+  };
+  struct TaskTarget {
+    std::vector<float> label;
+    std::vector<float> weight;
+    double divisor = 0;
+  };
+
+  void FillWeights(const Batch& batch, const Task& task, TaskTarget& target) const;
+  void FillLabels(const Batch& batch, size_t k);
+  double Divisor(const TaskTarget& target) const;
+
+  std::vector<Task> tasks_;
+  std::vector<float> scene_weight_;  // [scene]; empty without scenes
+  ModelConfig::LossReduction reduction_;
+  bool is_funnel_;  // task 1 is "task 0 and its own label"
+  std::vector<TaskTarget> targets_;
+};
+
+}  // namespace antiphon
