@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# The part that launch/local and launch/ssh share: it starts the processes of one job, watches them,
-# and ends them in order. Sourced, not run; the caller sets `program` and `run_dir`.
+# The part that launch/local and launch/ssh share: it reads the arguments of a job, watches its
+# processes, and ends them in order. Sourced, not run; the caller sets `program` and `root`, and may
+# define `own_flag NAME VALUE`, which returns 1 for a flag that is not its own.
 #
 # Each process has a keeper: a subshell that waits for it and ends with its exit code. (Bash forgets
 # the codes of children that die by signals at the same moment; keepers die by none.) The scheduler
@@ -10,7 +11,12 @@
 #   the scheduler dies what is left is ended
 #   SIGINT, SIGTERM    the scheduler is told first, so that it can tell the others
 
-: "${program:?}" "${run_dir:?}"
+: "${program:?}" "${root:?}"
+
+# What read_arguments finds.
+job="" run_dir="" preset=release bin=""
+address="" # of the scheduler, once it is known
+scheduler_flags=() server_flags=() worker_flags=()
 
 # How long processes get to end by themselves before they are told to, and before they are killed.
 readonly orderly_seconds=10 told_seconds=5
@@ -30,6 +36,65 @@ say() { echo "$program: $*" >&2; }
 fail() {
   say "error: ${*:2}"
   exit "$1"
+}
+
+usage_error() { fail 64 "$*; see --help"; }
+
+# read_arguments ARGUMENT...: `--name=value` or `--name value`; after `--` come flags of the workers.
+read_arguments() {
+  local name value
+  while [ $# -gt 0 ]; do
+    name=${1%%=*}
+    case "$1" in
+      --help | -h)
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
+      --linger | --i_know_plaintext_is_unsafe) value="" ;;
+      --)
+        worker_flags+=("${@:2}")
+        break
+        ;;
+      --*=*) value=${1#*=} ;;
+      --*)
+        [ $# -gt 1 ] || usage_error "$1 needs a value"
+        value=$2
+        shift
+        ;;
+      *) usage_error "unexpected argument '$1'" ;;
+    esac
+    shift
+    take_flag "$name" "$value"
+  done
+  [ -n "$job" ] || usage_error "--job=FILE is missing"
+  [ -f "$job" ] || usage_error "--job=$job: no such file"
+}
+
+take_flag() {
+  case "$1" in
+    --job) job=$2 ;;
+    --preset) preset=$2 ;;
+    --bin) bin=$2 ;;
+    --log_dir) run_dir=$2 ;;
+    --set) worker_flags+=("--set=$2") ;;
+    --lanes) server_flags+=("--lanes=$2") ;;
+    --linger) scheduler_flags+=("$1") ;;
+    --i_know_plaintext_is_unsafe)
+      scheduler_flags+=("$1")
+      server_flags+=("$1")
+      ;;
+    --snapshot_dir | --restore | --report | --tensorboard) scheduler_flags+=("$1=$2") ;;
+    *) own_flag "$@" || usage_error "unknown argument '$1'" ;;
+  esac
+}
+
+# Makes the folder of this run, for logs, pids and the scheduler's address.
+make_run_dir() {
+  local label
+  label=$(basename "${job%.*}")
+  run_dir=${run_dir:-$root/build/run/$label-$(date +%Y%m%d-%H%M%S)-$$}
+  mkdir -p "$run_dir" || fail 73 "cannot create the log folder $run_dir"
+  rm -f "$run_dir/scheduler.address" "$run_dir/pids"
 }
 
 # keep NAME COMMAND...: the body of a keeper. The command's standard error is descriptor 3. Its own
@@ -55,6 +120,14 @@ watch() {
 }
 
 pid_of() { sed -n "s/^$1 \([0-9]*\)\$/\1/p" "$run_dir/pids"; }
+
+# Says that all processes have been started, once each keeper has written its line in `pids`.
+announce() {
+  local keepers=${#name_of[@]}
+  until [ "$(wc -l <"$run_dir/pids")" -ge "$keepers" ]; do sleep 0.01; done
+  say "job $job with $1 servers and $2 workers; logs in $run_dir"
+  say "see it with: $bin/ps_ctl --scheduler=$address status"
+}
 
 # tell SIGNAL KEEPER...
 tell() {
