@@ -60,7 +60,7 @@ Status BadRows::Keep(const BadRow& row) {
   line += ':' + std::to_string(row.record + 1) + '\t';
   line += row.text;
   line += '\n';
-  return side_file_->Append(std::as_bytes(std::span(line)));
+  return side_file_->Append(std::as_bytes(std::span(line))).WithContext(options_.side_path);
 }
 
 Status BadRows::CheckAtEnd() {

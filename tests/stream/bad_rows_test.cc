@@ -60,7 +60,7 @@ TEST_F(BadRowsTest, SaysWhenTheSideFileCannotBeWritten) {
   fs_.FailAt(MemoryFileSystem::Operation::kWrite, 1);
   BadRows rows({.max_bad_ratio = 1, .side_path = "/bad.txt"}, fs_);
 
-  EXPECT_THAT(rows.AddBad(Row(BadRowReason::kBadLabel)).message(), HasSubstr("/bad.txt"));
+  EXPECT_THAT(rows.AddBad(Row(BadRowReason::kBadLabel)).message(), HasSubstr("/bad.txt: "));
 }
 
 TEST_F(BadRowsTest, HandsOutWhatIsNew) {
