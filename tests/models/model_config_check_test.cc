@@ -1,0 +1,167 @@
+#include "models/model_config_check.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/input_layout.h"
+#include "models/model_config.h"
+#include "models/parameter_schema.h"
+#include "tests/models/sample_job.h"
+
+namespace antiphon {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// The only error of the job as "path: message".
+std::string TheError(const Job& job) {
+  const std::vector<FieldError> errors = CheckModelConfig(job);
+  if (errors.size() != 1)
+    return std::to_string(errors.size()) + " errors";
+  return errors[0].path + ": " + errors[0].message;
+}
+
+TEST(CheckModelConfigTest, AcceptsTheSampleJob) {
+  EXPECT_THAT(CheckModelConfig(SampleJob(MmoeText())), IsEmpty());
+}
+
+TEST(CheckModelConfigTest, NamesTheNearestModelClass) {
+  Job job = SampleJob(MmoeText());
+  job.mutable_model_config()->set_model_class("MMOE");
+
+  EXPECT_THAT(TheError(job), AllOf(HasSubstr("model_config.model_class: "), HasSubstr("MMoE")));
+}
+
+TEST(CheckModelConfigTest, FindsATowerWithoutItsLabel) {
+  Job job = SampleJob(MmoeText());
+  job.mutable_model_config()->mutable_mmoe()->mutable_task_towers(1)->set_label_name("clik");
+
+  EXPECT_THAT(TheError(job), AllOf(HasSubstr("model_config.mmoe.task_towers[1].label_name"),
+                                   HasSubstr("did you mean \"click\"")));
+}
+
+TEST(CheckModelConfigTest, RefusesAFeatureThatNobodyReadsOrThatIsReadTwice) {
+  Job unused = SampleJob(MmoeText());
+  unused.mutable_model_config()->mutable_feature_groups(0)->mutable_feature_names()->RemoveLast();
+  Job twice = SampleJob(MmoeText());
+  twice.mutable_model_config()->mutable_feature_groups(0)->add_feature_names("user");
+  Job unknown = SampleJob(MmoeText());
+  unknown.mutable_model_config()->mutable_feature_groups(0)->add_feature_names("usr");
+
+  EXPECT_THAT(TheError(unused), HasSubstr("feature_config.features[2]: feature \"author\""));
+  EXPECT_THAT(TheError(twice), HasSubstr("feature_names[5]: feature \"user\" is used twice"));
+  EXPECT_THAT(TheError(unknown), HasSubstr("feature_names[5]"));
+}
+
+TEST(CheckModelConfigTest, RefusesTheMessageOfAnotherModel) {
+  Job job = SampleJob(MmoeText());
+  job.mutable_model_config()->mutable_esmm();
+
+  EXPECT_THAT(TheError(job), HasSubstr("model_config.esmm: is not read"));
+}
+
+TEST(CheckModelConfigTest, ChecksEveryLayer) {
+  Job no_layers = SampleJob(MmoeText());
+  no_layers.mutable_model_config()->mutable_mmoe()->mutable_expert_dnn()->clear_hidden_units();
+  Job zero_units = SampleJob(MmoeText());
+  zero_units.mutable_model_config()->mutable_mmoe()->mutable_expert_dnn()->set_hidden_units(1, 0);
+  Job activation = SampleJob(MmoeText());
+  activation.mutable_model_config()->mutable_mmoe()->mutable_expert_dnn()->set_activation("rely");
+  Job dropout = SampleJob(MmoeText());
+  dropout.mutable_model_config()->mutable_mmoe()->mutable_expert_dnn()->add_dropout_ratio(1);
+
+  EXPECT_THAT(TheError(no_layers), HasSubstr("mmoe.expert_dnn.hidden_units: got 0 layers"));
+  EXPECT_THAT(TheError(zero_units), HasSubstr("expert_dnn.hidden_units[1]: got 0"));
+  EXPECT_THAT(TheError(activation), HasSubstr("did you mean \"relu\""));
+  EXPECT_THAT(TheError(dropout), HasSubstr("expert_dnn.dropout_ratio[0]: got 1"));
+}
+
+TEST(CheckModelConfigTest, FindsUnknownScenesAndTowersOfAScene) {
+  Job job = SampleJob(MmoeText() + R"(scene_tasks { scene: "son" tower_names: "share" })");
+
+  const std::vector<FieldError> errors = CheckModelConfig(job);
+
+  ASSERT_EQ(errors.size(), 2U);
+  EXPECT_EQ(errors[0].path, "model_config.scene_tasks[0].scene");
+  EXPECT_EQ(errors[1].path, "model_config.scene_tasks[0].tower_names[0]");
+}
+
+TEST(CheckModelConfigTest, LrWantsOneWeightATask) {
+  Job job = SampleJob(R"(model_class: "LR" lr {
+      task_towers { tower_name: "click" label_name: "click" } })");
+
+  const std::vector<FieldError> errors = CheckModelConfig(job);
+
+  ASSERT_EQ(errors.size(), 3U);
+  EXPECT_EQ(errors[0].path, "feature_config.features[0].embedding_dim");
+}
+
+TEST(ParameterSchemaTest, TablesFollowFeaturesAndBlocksFollowTheModel) {
+  StatusOr<ParameterSchema> schema = BuildParameterSchema(SampleJob(MmoeText()));
+  ASSERT_TRUE(schema.ok()) << schema.status();
+
+  ASSERT_EQ(schema->tables_size(), 2);
+  EXPECT_EQ(schema->tables(0).name(), "user");
+  EXPECT_EQ(schema->tables(1).name(), "item");
+  EXPECT_EQ(schema->tables(1).dim(), 3U);
+  EXPECT_TRUE(schema->tables(0).optimizer().has_rowwise_adagrad_optimizer());
+  EXPECT_TRUE(schema->blocks(0).optimizer().has_adam_optimizer());
+  EXPECT_EQ(schema->blocks(0).name(), "experts.0.weight");
+  EXPECT_EQ(schema->blocks(0).rows(), 3U * 8);
+  EXPECT_EQ(schema->blocks(0).cols(), 4U + 3 + 3 + 3);
+  // Xavier's limit is that of one expert, not of the stack.
+  EXPECT_NEAR(schema->blocks(0).initializer().uniform_initializer().maxval(),
+              std::sqrt(6.0 / (13 + 8)), 1e-6);
+}
+
+TEST(ParameterSchemaTest, LrStartsAtZero) {
+  Job job = SampleJob(R"(model_class: "LR" lr {
+      task_towers { tower_name: "click" label_name: "click" } })");
+  for (FeatureConfig& feature : *job.mutable_feature_config()->mutable_features()) {
+    if (feature.has_embedding_dim())
+      feature.set_embedding_dim(1);
+  }
+
+  StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
+
+  ASSERT_TRUE(schema.ok()) << schema.status();
+  EXPECT_EQ(schema->tables(0).dim(), 1U);
+  EXPECT_TRUE(schema->tables(0).initializer().has_constant_initializer());
+}
+
+TEST(InputLayoutTest, ColumnsFollowTheFeatureGroups) {
+  const InputLayout layout = MakeInputLayout(SampleJob(MmoeText()));
+
+  // tags 0-2, user 3-6, age 7, vector 8-9, author 10-12; columns of the batch: user, author, tags.
+  EXPECT_EQ(layout.shape.width, 13U);
+  ASSERT_EQ(layout.sparse.size(), 3U);
+  EXPECT_EQ(layout.sparse[0].begin, 3U);
+  EXPECT_EQ(layout.sparse[1].begin, 10U);
+  EXPECT_EQ(layout.sparse[2].begin, 0U);
+  EXPECT_EQ(layout.sparse[1].table, layout.sparse[2].table);
+  // Age and vector lie together in both: one run.
+  ASSERT_EQ(layout.dense.size(), 1U);
+  EXPECT_EQ(layout.dense[0].begin, 7U);
+  EXPECT_EQ(layout.dense[0].width, 3U);
+}
+
+TEST(ModelLabelsTest, EachLabelStandsOnceAndTheFunnelIsKnown) {
+  const Job job = SampleJob(R"(model_class: "ESMM" esmm {
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "cvr" label_name: "like" } })");
+
+  const LabelColumns labels = ModelLabels(job.model_config());
+
+  EXPECT_THAT(labels.names, ElementsAre("click", "like"));
+  ASSERT_EQ(labels.implied.size(), 1U);
+  EXPECT_EQ(labels.implied[0].effect, 1U);
+  EXPECT_EQ(labels.implied[0].cause, 0U);
+}
+
+}  // namespace
+}  // namespace antiphon

@@ -1,0 +1,318 @@
+#include "models/model_runner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/parameter_schema.h"
+#include "tests/models/sample_job.h"
+
+namespace antiphon {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+
+struct Result {
+  StepGradients gradients;
+  StepOutput output;
+};
+
+class ModelRunnerTest : public testing::Test {
+ protected:
+  void Build(const Job& job, int compute_threads = 1) {
+    StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
+    ASSERT_TRUE(schema.ok()) << schema.status();
+    schema_ = *schema;
+    StatusOr<std::unique_ptr<ModelRunner>> runner =
+        ModelRunner::Create(job, schema_, gemm_, {.compute_threads = compute_threads});
+    ASSERT_TRUE(runner.ok()) << runner.status();
+    runner_ = std::move(*runner);
+  }
+
+  Result Train(SampleStep& step, uint64_t dropout_seed = 1) {
+    Result result;
+    runner_->Train(step.Input(), dropout_seed, result.gradients, result.output);
+    return result;
+  }
+
+  double Loss(SampleStep& step) {
+    StepOutput output;
+    runner_->Score(step.Input(), output);
+    return output.loss;
+  }
+
+  BlockId Block(const std::string& name) const {
+    for (int i = 0; i < schema_.blocks_size(); ++i) {
+      if (schema_.blocks(i).name() == name)
+        return static_cast<BlockId>(i);
+    }
+    ADD_FAILURE() << "no block " << name;
+    return 0;
+  }
+
+  // Every gradient against differences of the loss; `table_factor` is what embedding sums are
+  // larger by. Float, so only roughly.
+  void ExpectGradientsOfLoss(SampleStep& step, double table_factor) {
+    const Result result = Train(step);
+    ExpectDifferences(step, step.blocks(), result.gradients.blocks, 1, "block");
+    ExpectDifferences(step, step.tables(), result.gradients.tables, table_factor, "table");
+  }
+
+  Gemm gemm_ = Gemm::Create(GemmBackend::kAuto);
+  ParameterSchema schema_;
+  std::unique_ptr<ModelRunner> runner_;
+
+ private:
+  void ExpectDifferences(SampleStep& step, std::vector<std::vector<float>>& values,
+                         const std::vector<std::vector<float>>& gradients, double factor,
+                         const char* kind) {
+    constexpr float kStep = 0.003F;
+    for (size_t v = 0; v < values.size(); ++v) {
+      for (size_t i = 0; i < values[v].size(); ++i) {
+        const float before = values[v][i];
+        values[v][i] = before + kStep;
+        const double above = Loss(step);
+        values[v][i] = before - kStep;
+        const double below = Loss(step);
+        values[v][i] = before;
+        const double expected = factor * (above - below) / (2.0 * kStep);
+        EXPECT_NEAR(gradients[v][i], expected, 0.02 * (0.05 * factor + std::abs(expected)))
+            << kind << " " << v << " element " << i;
+      }
+    }
+  }
+};
+
+// Smooth networks: ReLU's corners would spoil the differences.
+std::string SmoothMmoe() {
+  return R"(model_class: "MMoE" mmoe {
+              expert_dnn { hidden_units: [4, 3] activation: "tanh" } num_expert: 2
+              task_towers { tower_name: "click" label_name: "click"
+                            dnn { hidden_units: 3 activation: "sigmoid" use_ln: true } }
+              task_towers { tower_name: "like" label_name: "like" weight: 0.5 } })";
+}
+
+TEST_F(ModelRunnerTest, MmoeGradientsAreThoseOfTheLoss) {
+  Build(SampleJob(SmoothMmoe()));
+  SampleStep step(schema_, 9, 5);
+
+  ExpectGradientsOfLoss(step, 9);
+}
+
+TEST_F(ModelRunnerTest, LrGradientsAreThoseOfTheLoss) {
+  Job job = SampleJob(R"(model_class: "LR" lr {
+      task_towers { tower_name: "click" label_name: "click" }
+      task_towers { tower_name: "like" label_name: "like" } })");
+  for (FeatureConfig& feature : *job.mutable_feature_config()->mutable_features()) {
+    if (feature.has_embedding_dim())
+      feature.set_embedding_dim(2);
+  }
+  Build(job);
+  SampleStep step(schema_, 9, 6);
+
+  ExpectGradientsOfLoss(step, 9);
+}
+
+TEST_F(ModelRunnerTest, EsmmGradientsAreThoseOfTheLoss) {
+  Build(SampleJob(R"(model_class: "ESMM" esmm {
+      bottom_dnn { hidden_units: 4 activation: "tanh" }
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "cvr" label_name: "like" weight: 1.5 } })"));
+  SampleStep step(schema_, 9, 7);
+
+  ExpectGradientsOfLoss(step, 9);
+}
+
+TEST_F(ModelRunnerTest, TasksWithOwnDivisorsStillPushSumsToTheTables) {
+  Job job = SampleJob(SmoothMmoe());
+  Build(job);
+  SampleStep step(schema_, 40, 8, 0.6);
+  const Result by_count = Train(step);
+  job.mutable_model_config()->set_loss_reduction(ModelConfig::SUM);
+  Build(job);
+
+  const Result sums = Train(step);
+
+  for (size_t t = 0; t < sums.gradients.tables.size(); ++t) {
+    for (size_t i = 0; i < sums.gradients.tables[t].size(); ++i) {
+      EXPECT_NEAR(by_count.gradients.tables[t][i], sums.gradients.tables[t][i], 1e-5);
+    }
+  }
+  EXPECT_NE(by_count.gradients.blocks[0], sums.gradients.blocks[0]);
+}
+
+TEST_F(ModelRunnerTest, DenseGradientsWithOwnDivisorsAreThoseOfTheLoss) {
+  Build(SampleJob(SmoothMmoe()));
+  SampleStep step(schema_, 30, 9, 0.7);
+  const double before = Loss(step);
+  const Result result = Train(step);
+  double square = 0;
+  constexpr float kRate = 1e-3F;
+  for (size_t b = 0; b < step.blocks().size(); ++b) {
+    for (size_t i = 0; i < step.blocks()[b].size(); ++i) {
+      const float gradient = result.gradients.blocks[b][i];
+      square += static_cast<double>(gradient) * gradient;
+      step.blocks()[b][i] -= kRate * gradient;
+    }
+  }
+
+  EXPECT_NEAR(before - Loss(step), kRate * square, 0.02 * kRate * square);
+}
+
+TEST_F(ModelRunnerTest, ThreadsChangeNothingButRounding) {
+  Build(SampleJob(MmoeText()));
+  SampleStep step(schema_, 1301, 10, 0.8);
+  const Result one = Train(step);
+  Build(SampleJob(MmoeText()), 3);
+
+  const Result three = Train(step);
+
+  EXPECT_NEAR(three.output.loss, one.output.loss, 1e-7);
+  EXPECT_EQ(three.output.logits, one.output.logits);
+  EXPECT_EQ(three.gradients.block_present, one.gradients.block_present);
+  for (size_t b = 0; b < one.gradients.blocks.size(); ++b) {
+    for (size_t i = 0; i < one.gradients.blocks[b].size(); ++i) {
+      EXPECT_NEAR(three.gradients.blocks[b][i], one.gradients.blocks[b][i], 1e-5);
+    }
+  }
+}
+
+TEST_F(ModelRunnerTest, SameInputsGiveTheSameBits) {
+  Build(SampleJob(MmoeText()), 2);
+  SampleStep step(schema_, 700, 11);
+  const Result first = Train(step);
+
+  for (int i = 0; i < 5; ++i) {
+    const Result again = Train(step);
+    EXPECT_EQ(again.gradients.blocks, first.gradients.blocks);
+    EXPECT_EQ(again.gradients.tables, first.gradients.tables);
+    EXPECT_EQ(again.output.loss, first.output.loss);
+  }
+}
+
+TEST_F(ModelRunnerTest, TaskWithoutALabelLeavesItsOwnBlocksAlone) {
+  Build(SampleJob(MmoeText()));
+  SampleStep step(schema_, 50, 12);
+  std::fill(step.batch().labels[1].begin(), step.batch().labels[1].end(), kUnknownLabel);
+
+  const Result result = Train(step);
+
+  for (const char* name : {"like.gate.weight", "like.gate.bias", "like.0.weight", "like.0.bias",
+                           "like.logit.weight", "like.logit.bias"}) {
+    EXPECT_EQ(result.gradients.block_present[Block(name)], 0) << name;
+    EXPECT_THAT(result.gradients.blocks[Block(name)], Each(0.0F)) << name;
+  }
+  for (const char* name : {"click.gate.weight", "click.0.weight", "experts.0.weight"}) {
+    EXPECT_EQ(result.gradients.block_present[Block(name)], 1) << name;
+  }
+}
+
+TEST_F(ModelRunnerTest, SceneWithoutATaskTeachesItNothing) {
+  Build(SampleJob(MmoeText() + R"(scene_tasks { scene: "song" tower_names: "click" })"));
+  SampleStep step(schema_, 50, 13);
+  std::fill(step.batch().scene.begin(), step.batch().scene.end(), 1U);
+
+  const Result result = Train(step);
+
+  EXPECT_EQ(result.gradients.block_present[Block("like.0.weight")], 0);
+  EXPECT_EQ(result.gradients.block_present[Block("click.0.weight")], 1);
+}
+
+TEST_F(ModelRunnerTest, MaskedLabelsHaveNoInfluenceOnAnyBit) {
+  Build(SampleJob(MmoeText() + R"(scene_tasks { scene: "song" tower_names: "click" })"));
+  SampleStep step(schema_, 80, 14);
+  const Result before = Train(step);
+  for (size_t r = 0; r < 80; ++r) {
+    float& like = step.batch().labels[1][r];
+    if (step.batch().scene[r] == 1)
+      like = 1 - like;
+  }
+
+  const Result after = Train(step);
+
+  EXPECT_EQ(after.gradients.blocks, before.gradients.blocks);
+  EXPECT_EQ(after.gradients.tables, before.gradients.tables);
+  EXPECT_EQ(after.output.loss, before.output.loss);
+}
+
+TEST_F(ModelRunnerTest, GradientsOfScenesAddUpToThatOfTheBatch) {
+  Job job = SampleJob(MmoeText());
+  job.mutable_model_config()->set_loss_reduction(ModelConfig::SUM);
+  Build(job);
+  SampleStep step(schema_, 60, 15);
+  const Result whole = Train(step);
+  std::vector<double> sum(whole.gradients.blocks[0].size());
+
+  for (const uint32_t scene : {0U, 1U}) {
+    step.batch().sample_weight.clear();
+    for (const uint32_t other : step.batch().scene) {
+      step.batch().sample_weight.push_back(other == scene ? 1.0F : 0.0F);
+    }
+    const Result part = Train(step);
+    for (size_t i = 0; i < sum.size(); ++i)
+      sum[i] += part.gradients.blocks[0][i];
+  }
+
+  for (size_t i = 0; i < sum.size(); ++i) {
+    EXPECT_NEAR(sum[i], whole.gradients.blocks[0][i], 1e-5);
+  }
+}
+
+TEST_F(ModelRunnerTest, DropoutFollowsItsSeedAndIsOffWhenScoring) {
+  Build(SampleJob(R"(model_class: "DNN" dnn_model { task_towers {
+      tower_name: "click" label_name: "click"
+      dnn { hidden_units: 16 dropout_ratio: 0.5 } } })"));
+  SampleStep step(schema_, 40, 16);
+
+  const Result first = Train(step, 1);
+  const Result same = Train(step, 1);
+  const Result other = Train(step, 2);
+
+  EXPECT_EQ(first.output.logits, same.output.logits);
+  EXPECT_NE(first.output.logits, other.output.logits);
+  EXPECT_EQ(Loss(step), Loss(step));
+}
+
+TEST_F(ModelRunnerTest, EmptyBatchIsNoStep) {
+  Build(SampleJob(MmoeText()), 2);
+  SampleStep step(schema_, 0, 17);
+
+  const Result result = Train(step);
+
+  EXPECT_EQ(result.output.loss, 0);
+  EXPECT_THAT(result.gradients.block_present, Each(0));
+}
+
+TEST_F(ModelRunnerTest, EsmmPredictsClickAndConversion) {
+  Build(SampleJob(R"(model_class: "ESMM" esmm {
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "cvr" label_name: "like" } })"));
+  SampleStep step(schema_, 30, 18);
+
+  const Result result = Train(step);
+
+  for (size_t r = 0; r < 30; ++r) {
+    EXPECT_LT(result.output.logits[1][r], result.output.logits[0][r]) << "P <= p";
+    const float click = step.batch().labels[0][r];
+    const float like = step.batch().labels[1][r];
+    EXPECT_EQ(runner_->targets().label(1)[r], click * like);
+  }
+}
+
+TEST_F(ModelRunnerTest, RefusesTheSchemaOfAnotherModel) {
+  const Job job = SampleJob(MmoeText());
+  StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
+  ASSERT_TRUE(schema.ok()) << schema.status();
+  schema->mutable_blocks(0)->set_cols(3);
+
+  EXPECT_EQ(ModelRunner::Create(job, *schema, gemm_, {}).status().code(),
+            StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace antiphon

@@ -1,0 +1,129 @@
+#include "models/task_targets.h"
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/math/kernels.h"
+#include "tests/models/sample_job.h"
+
+namespace antiphon {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+
+// A job of three tasks in three scenes, as in tests/golden/models/masked_bce.json.
+Job MaskedJob(const json& inputs, ModelConfig::LossReduction reduction) {
+  Job job;
+  ModelConfig& model = *job.mutable_model_config();
+  model.set_model_class("DNN");
+  model.set_loss_reduction(reduction);
+  for (int k = 0; k < 3; ++k) {
+    TaskTower& tower = *model.mutable_dnn_model()->add_task_towers();
+    tower.set_tower_name("task" + std::to_string(k));
+    tower.set_label_name("label" + std::to_string(k));
+    tower.set_weight(inputs["omega"][static_cast<size_t>(k)].get<float>());
+  }
+  for (size_t s = 0; s < 3; ++s) {
+    job.mutable_data_config()->add_scenes("scene" + std::to_string(s));
+    SceneTasks& line = *model.add_scene_tasks();
+    line.set_scene("scene" + std::to_string(s));
+    line.set_loss_weight(inputs["scene_weight"][s].get<float>());
+    for (size_t k = 0; k < 3; ++k) {
+      if (inputs["scene_has_task"][s][k].get<int>() == 1) {
+        line.add_tower_names("task" + std::to_string(k));
+      }
+    }
+  }
+  return job;
+}
+
+Batch MaskedBatch(const json& inputs) {
+  Batch batch;
+  batch.rows = static_cast<uint32_t>(inputs["v"].size());
+  batch.sample_weight = inputs["v"].get<std::vector<float>>();
+  batch.scene = inputs["scene"].get<std::vector<uint32_t>>();
+  batch.labels.resize(3);
+  for (const json& row : inputs["y"]) {
+    for (size_t k = 0; k < 3; ++k)
+      batch.labels[k].push_back(row[k].get<float>());
+  }
+  return batch;
+}
+
+TEST(TaskTargetsTest, MasksAndDivisorsEqualReferenceVector) {
+  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/masked_bce.json");
+  const json vector = json::parse(file);
+  const json& inputs = vector["inputs"];
+  const Batch batch = MaskedBatch(inputs);
+  const std::pair<const char*, ModelConfig::LossReduction> reductions[] = {
+      {"BY_COUNT", ModelConfig::BY_COUNT},
+      {"BY_BATCH", ModelConfig::BY_BATCH},
+      {"SUM", ModelConfig::SUM}};
+  for (const auto& [name, reduction] : reductions) {
+    TaskTargets targets(MaskedJob(inputs, reduction));
+
+    targets.Fill(batch);
+
+    double loss = 0;
+    for (size_t k = 0; k < 3; ++k) {
+      std::vector<double> a;
+      for (const json& row : inputs["a"])
+        a.push_back(row[k].get<double>());
+      const std::vector<double> label(targets.label(k).begin(), targets.label(k).end());
+      const std::vector<double> weight(targets.weight(k).begin(), targets.weight(k).end());
+      std::vector<double> grad(a.size());
+      if (targets.divisor(k) > 0) {
+        const double scale = targets.task_weight(k) / targets.divisor(k);
+        loss += scale *
+                GenericKernels<double>().log_loss(a.size(), a.data(), label.data(), weight.data());
+        GenericKernels<double>().log_loss_backward(a.size(), scale, a.data(), label.data(),
+                                                   weight.data(), grad.data());
+      }
+      for (size_t r = 0; r < a.size(); ++r) {
+        const json& expected = vector["grads"][std::string("a@") + name][r][k];
+        // Task weights are floats in the job: 0.7 is not exact.
+        EXPECT_NEAR(grad[r], expected.get<double>(), 1e-7) << name << " " << r << " " << k;
+      }
+    }
+    EXPECT_NEAR(loss, vector["outputs"][name]["loss"].get<double>(), 1e-6) << name;
+  }
+}
+
+TEST(TaskTargetsTest, ConversionIsKnownWhereThereWasNoClick) {
+  TaskTargets targets(SampleJob(R"(model_class: "ESMM" esmm {
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "cvr" label_name: "like" } })"));
+  Batch batch;
+  batch.rows = 5;
+  batch.labels = {{0, 1, 1, 1, kUnknownLabel}, {kUnknownLabel, 0, 1, kUnknownLabel, 1}};
+
+  targets.Fill(batch);
+
+  EXPECT_THAT(targets.weight(0), ElementsAre(1, 1, 1, 1, 0));
+  EXPECT_THAT(targets.weight(1), ElementsAre(1, 1, 1, 0, 0));
+  EXPECT_EQ(targets.label(1)[0], 0);
+  EXPECT_EQ(targets.label(1)[1], 0);
+  EXPECT_EQ(targets.label(1)[2], 1);
+}
+
+TEST(TaskTargetsTest, IndicatorLabelDecidesBetweenInsideAndOutsideWeight) {
+  TaskTargets targets(SampleJob(R"(model_class: "DNN" dnn_model { task_towers {
+      tower_name: "like" label_name: "like" task_space_indicator_label: "click"
+      in_task_space_weight: 2 out_task_space_weight: 0.25 } })"));
+  Batch batch;
+  batch.rows = 4;
+  batch.labels = {{0, 1, 0, 1}, {1, 1, 0, kUnknownLabel}};  // like, then click
+
+  targets.Fill(batch);
+
+  EXPECT_THAT(targets.weight(0), ElementsAre(2, 2, 0.25F, 0.25F));
+}
+
+}  // namespace
+}  // namespace antiphon
