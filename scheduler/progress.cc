@@ -1,26 +1,17 @@
 #include "scheduler/progress.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "common/base/text.h"
+#include "common/base/text_table.h"
 
 namespace antiphon {
 namespace {
 
 constexpr Duration kLiveEvery = std::chrono::milliseconds(500);
 constexpr const char* kStartOfLine = "\r\x1b[K";
-
-std::string Fixed(double value, int digits) {
-  if (!std::isfinite(value)) {
-    return "-";
-  }
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.*f", digits, value);
-  return text;
-}
 
 std::string WaitingText(const JobView& job) {
   std::string text = "waiting: " + std::to_string(job.servers) + " of " +
@@ -33,37 +24,22 @@ std::string WaitingText(const JobView& job) {
   return text;
 }
 
-struct Row {
-  std::vector<std::string> cells;
-};
-
-Row MetricRow(const std::string& task, const std::string& scene, const MetricSummary& summary,
-              bool with_gauc) {
-  Row row{{task, scene, std::to_string(summary.samples), Fixed(summary.auc, 4),
-           Fixed(summary.logloss, 4), Fixed(summary.ne, 4), Fixed(summary.pcoc, 3)}};
+void AddRow(TextTable& table, const std::string& task, const std::string& scene,
+            const MetricSummary& summary, bool with_gauc) {
+  if (summary.samples == 0) {
+    return;
+  }
+  std::vector<std::string> cells = {task,
+                                    scene,
+                                    std::to_string(summary.samples),
+                                    FormatFixed(summary.auc, 4),
+                                    FormatFixed(summary.logloss, 4),
+                                    FormatFixed(summary.ne, 4),
+                                    FormatFixed(summary.pcoc, 3)};
   if (with_gauc) {
-    row.cells.push_back(Fixed(summary.gauc, 4));
+    cells.push_back(FormatFixed(summary.gauc, 4));
   }
-  return row;
-}
-
-std::string Aligned(const std::vector<Row>& rows) {
-  std::vector<size_t> widths(rows.front().cells.size());
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      widths[i] = std::max(widths[i], row.cells[i].size());
-    }
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      const std::string padding(widths[i] - row.cells[i].size(), ' ');
-      // Names stand left, numbers right.
-      text += i < 2 ? row.cells[i] + padding : padding + row.cells[i];
-      text += i + 1 < row.cells.size() ? "  " : "\n";
-    }
-  }
-  return text;
+  table.AddRow(std::move(cells));
 }
 
 }  // namespace
@@ -80,10 +56,10 @@ std::string ProgressText(const JobView& job) {
   for (const TaskSummary& task : tasks) {
     loss += std::isfinite(task.all.logloss) ? task.all.logloss : 0;
   }
-  text += "  loss " + Fixed(loss, 4);
+  text += "  loss " + FormatFixed(loss, 4);
   for (size_t i = 0; i < tasks.size(); ++i) {
-    text +=
-        "  " + job.metrics->plan().tasks(static_cast<int>(i)) + " " + Fixed(tasks[i].all.auc, 4);
+    text += "  " + job.metrics->plan().tasks(static_cast<int>(i)) + " " +
+            FormatFixed(tasks[i].all.auc, 4);
   }
   if (job.state == JOB_RUNNING && job.workers == 0) {
     return text + "  no worker lives: waiting for one";
@@ -101,27 +77,22 @@ std::string FinalTable(const MetricsBoard& metrics) {
   const std::vector<TaskSummary> tasks =
       evaluated ? metrics.evaluations().back().tasks : metrics.Training();
   const bool with_gauc = evaluated && plan.has_gauc();
-  std::vector<Row> rows = {{{"TASK", "SCENE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"}}};
+  std::vector<std::string> headers = {"TASK", "SCENE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"};
   if (with_gauc) {
-    rows.front().cells.push_back("GAUC");
+    headers.push_back("GAUC");
   }
+  TextTable table(std::move(headers), 2);
   for (size_t i = 0; i < tasks.size(); ++i) {
     const std::string& name = plan.tasks(static_cast<int>(i));
-    if (tasks[i].all.samples > 0) {
-      rows.push_back(MetricRow(name, "all", tasks[i].all, with_gauc));
-    }
+    AddRow(table, name, "all", tasks[i].all, with_gauc);
     for (size_t scene = 0; scene < tasks[i].scenes.size(); ++scene) {
-      if (tasks[i].scenes[scene].samples > 0) {
-        rows.push_back(MetricRow(name, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene],
-                                 with_gauc));
-      }
+      AddRow(table, name, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene], with_gauc);
     }
   }
-  if (rows.size() == 1) {
+  if (table.empty()) {
     return "";
   }
-  return std::string(evaluated ? "held-out evaluation\n" : "progressive validation\n") +
-         Aligned(rows);
+  return (evaluated ? "held-out evaluation\n" : "progressive validation\n") + table.ToString();
 }
 
 bool Progress::Due(Time now) const {

@@ -1,0 +1,136 @@
+#include "tools/ctl/commands.h"
+
+#include <charconv>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "common/cluster/shard_map.h"
+#include "tools/ctl/status_text.h"
+
+namespace antiphon {
+namespace {
+
+StatusOr<ClusterStatus> AskStatus(CtlContext& context) {
+  return context.client.Ask<ClusterStatus>(METHOD_STATUS, StatusRequest(), context.timeout);
+}
+
+std::optional<Key> ParseKey(const std::string& text) {
+  if (!text.starts_with("0x") && !text.starts_with("0X")) {
+    return ParseUint(text);
+  }
+  Key key = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data() + 2, end, key, 16);
+  return result.ec == std::errc() && result.ptr == end ? std::optional(key) : std::nullopt;
+}
+
+StatusOr<TableId> FindTable(const ClusterStatus& status, const std::string& name) {
+  const std::vector<std::string> names(status.table_names().begin(), status.table_names().end());
+  for (TableId table = 0; table < names.size(); ++table) {
+    if (names[table] == name) {
+      return table;
+    }
+  }
+  const std::string nearest = NearestName(name, names);
+  return InvalidArgumentError("there is no table '" + name + "'" +
+                              (nearest.empty() ? "" : ", did you mean '" + nearest + "'?") +
+                              "; ps_ctl tables lists them");
+}
+
+}  // namespace
+
+CtlExit CtlExitFor(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return CtlExit::kHealthy;
+    case StatusCode::kInvalidArgument:
+      return CtlExit::kUsage;
+    case StatusCode::kUnavailable:
+      return CtlExit::kUnreachable;
+    case StatusCode::kDeadlineExceeded:
+      return CtlExit::kTimeout;
+    default:
+      return CtlExit::kDegraded;
+  }
+}
+
+StatusOr<CtlExit> ShowStatus(CtlContext& context) {
+  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
+  context.out << (context.format == OutputFormat::kJson
+                      ? StatusJson(status)
+                      : StatusText(status, context.clock.WallSeconds()));
+  return IsDegraded(status) ? CtlExit::kDegraded : CtlExit::kHealthy;
+}
+
+StatusOr<CtlExit> ShowTables(CtlContext& context) {
+  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
+  context.out << (context.format == OutputFormat::kJson ? TablesJson(status) : TablesText(status));
+  return CtlExit::kHealthy;
+}
+
+StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table,
+                             const std::string& key) {
+  const std::optional<Key> parsed = ParseKey(key);
+  if (!parsed.has_value()) {
+    return InvalidArgumentError("'" + key +
+                                "' is not a key, expected a number such as 42 or 0x2a, below 2^64");
+  }
+  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
+  const ClusterView& view = status.view();
+  if (view.lanes_size() == 0) {
+    return FailedPreconditionError("the cluster is not ready: its shards have no lanes yet");
+  }
+  ExplainRequest request;
+  AP_ASSIGN_OR_RETURN(const TableId table_id, FindTable(status, table));
+  request.set_table(table_id);
+  request.set_key(*parsed);
+  const ShardId shard = ShardOfKey(table_id, *parsed, view.shard_count());
+  const LaneId lane = view.lane_of_shard(static_cast<int>(shard));
+  AP_ASSIGN_OR_RETURN(
+      const ExplainReply row,
+      context.client.AskLane<ExplainReply>(view, lane, METHOD_EXPLAIN, request, context.timeout));
+  context.out << (context.format == OutputFormat::kJson
+                      ? ExplainJson(table, *parsed, row)
+                      : ExplainText(table, *parsed, row, context.clock.WallSeconds()));
+  return CtlExit::kHealthy;
+}
+
+StatusOr<CtlExit> TakeSnapshot(CtlContext& context, const std::string& directory) {
+  SnapshotRequest request;
+  if (!directory.empty()) {
+    // The scheduler has another working folder than the person who asks.
+    std::error_code error;
+    request.set_directory(std::filesystem::absolute(directory, error).lexically_normal().string());
+    if (error) {
+      return InvalidArgumentError("--dir=" + directory + ": " + error.message());
+    }
+  }
+  AP_ASSIGN_OR_RETURN(const SnapshotReply reply,
+                      context.client.Ask<SnapshotReply>(METHOD_SNAPSHOT, request, context.timeout));
+  if (context.format == OutputFormat::kJson) {
+    const nlohmann::ordered_json json = {{"schema", 1},
+                                         {"directory", reply.directory()},
+                                         {"version", reply.version()},
+                                         {"rows", reply.rows()},
+                                         {"bytes", reply.bytes()}};
+    context.out << json.dump(2) << "\n";
+  } else {
+    context.out << "snapshot " << reply.version() << ": " << reply.directory() << ", "
+                << reply.rows() << " rows, " << FormatBytes(reply.bytes()) << "\n";
+  }
+  return CtlExit::kHealthy;
+}
+
+StatusOr<CtlExit> StopJob(CtlContext& context) {
+  AP_RETURN_IF_ERROR(
+      context.client.Ask<StopReply>(METHOD_STOP, StopRequest(), context.timeout).status());
+  context.out << (context.format == OutputFormat::kJson ? "{\"schema\": 1, \"stopping\": true}\n"
+                                                        : "stopping\n");
+  return CtlExit::kHealthy;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,45 @@
+// The commands of ps_ctl: each asks the cluster and prints the answer.
+//
+// Data goes to `out`; what went wrong comes back as a Status, for the main to print.
+#pragma once
+
+#include <ostream>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "tools/ctl/ctl_client.h"
+
+namespace antiphon {
+
+enum class OutputFormat { kText, kJson };
+
+// Exit codes of ps_ctl, so that a monitor can tell a sick cluster from one that is not there.
+enum class CtlExit : int {
+  kHealthy = 0,
+  kDegraded = 1,  // reachable, but something is wrong with it, or it refused
+  kUsage = 2,
+  kUnreachable = 3,
+  kTimeout = 4,
+};
+
+CtlExit CtlExitFor(const Status& status);
+
+struct CtlContext {
+  CtlClient& client;
+  Clock& clock;
+  std::ostream& out;
+  OutputFormat format = OutputFormat::kText;
+  Duration timeout = std::chrono::seconds(5);
+};
+
+// kHealthy or kDegraded.
+StatusOr<CtlExit> ShowStatus(CtlContext& context);
+StatusOr<CtlExit> ShowTables(CtlContext& context);
+// `key` is decimal, or hexadecimal after 0x.
+StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table, const std::string& key);
+// An empty directory stands for the cluster's own.
+StatusOr<CtlExit> TakeSnapshot(CtlContext& context, const std::string& directory);
+StatusOr<CtlExit> StopJob(CtlContext& context);
+
+}  // namespace antiphon

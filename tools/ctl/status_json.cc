@@ -1,0 +1,147 @@
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/ctl/cluster_sums.h"
+#include "tools/ctl/status_text.h"
+
+namespace antiphon {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchema = 1;
+
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json NumberOrNull(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json LaneJson(const LaneStatus& lane, const ClusterView& view) {
+  Json json = {{"lane", lane.lane()},
+               {"shards", ShardsOf(view, lane.lane())},
+               {"rows", RowsOf(lane)},
+               {"bytes", lane.bytes()},
+               {"dense_floats", lane.dense_floats()},
+               {"pulls_total", lane.pulls_total()},
+               {"pushes_total", lane.pushes_total()},
+               {"duplicate_pushes_total", lane.duplicate_pushes_total()},
+               {"refused_total", lane.refused_total()},
+               {"pulled_keys_total", lane.pulled_keys_total()},
+               {"pushed_keys_total", lane.pushed_keys_total()},
+               {"parked_pulls", lane.parked_pulls()},
+               {"bad_frames_total", lane.bad_frames_total()},
+               {"staleness_max", lane.staleness_max()},
+               {"positions", Json::array()}};
+  for (const PartitionPosition& position : lane.positions()) {
+    json["positions"].push_back({{"partition", position.partition()},
+                                 {"lease_epoch", position.lease_epoch()},
+                                 {"applied_through", position.applied_through()}});
+  }
+  return json;
+}
+
+Json NodeJson(const NodeStatus& node, const ClusterView& view) {
+  Json json = {{"role", RoleName(node.role())},
+               {"node", node.node()},
+               {"health", HealthName(node.health())},
+               {"host", node.host()},
+               {"pid", node.pid()},
+               {"silent_seconds", node.silent_seconds()}};
+  if (node.role() == ROLE_WORKER) {
+    json["samples"] = node.samples();
+    json["tick"] = node.has_tick() ? Json(node.tick()) : Json(nullptr);
+    return json;
+  }
+  json["lanes"] = Json::array();
+  for (const LaneStatus& lane : node.lanes()) {
+    json["lanes"].push_back(LaneJson(lane, view));
+  }
+  return json;
+}
+
+Json MetricJson(const MetricLine& line) {
+  return {{"task", line.task()},
+          {"scene", line.scene().empty() ? Json(nullptr) : Json(line.scene())},
+          {"phase", line.evaluation() ? "eval" : "train"},
+          {"samples", line.samples()},
+          {"auc", NumberOrNull(line.auc())},
+          {"logloss", NumberOrNull(line.logloss())},
+          {"pcoc", NumberOrNull(line.pcoc())},
+          {"ne", NumberOrNull(line.ne())}};
+}
+
+Json PartitionJson(const PartitionStatus& partition) {
+  return {{"partition", partition.partition()}, {"kind", partition.evaluation() ? "eval" : "train"},
+          {"worker", partition.worker()},       {"lease_epoch", partition.lease_epoch()},
+          {"position", partition.position()},   {"size", partition.size()}};
+}
+
+Json TablesArray(const ClusterStatus& status) {
+  Json tables = Json::array();
+  for (const TableSum& sum : SumTables(status)) {
+    tables.push_back(
+        {{"table", sum.name}, {"dim", sum.dim}, {"rows", sum.rows}, {"bytes", sum.bytes}});
+  }
+  return tables;
+}
+
+}  // namespace
+
+std::string StatusJson(const ClusterStatus& status) {
+  Json json = {{"schema", kSchema},
+               {"job", status.job_name()},
+               {"state", StateName(status.state())},
+               {"reason", status.reason()},
+               {"degraded", IsDegraded(status)},
+               {"consistency", status.consistency()},
+               {"uptime_seconds", status.uptime_seconds()},
+               {"samples_trained", status.samples_trained()},
+               {"samples_planned", status.samples_planned()},
+               {"samples_per_second", status.samples_per_second()},
+               {"partitions_done", status.partitions_done()},
+               {"partitions_total", status.partitions_total()},
+               {"bad_rows", status.bad_rows()},
+               {"shards", status.view().shard_count()},
+               {"last_snapshot", nullptr},
+               {"nodes", Json::array()},
+               {"partitions", Json::array()},
+               {"tables", TablesArray(status)},
+               {"metrics", Json::array()}};
+  if (!status.last_snapshot().empty()) {
+    json["last_snapshot"] = {{"directory", status.last_snapshot()},
+                             {"written_seconds", status.last_snapshot_seconds()}};
+  }
+  for (const NodeStatus& node : status.nodes()) {
+    json["nodes"].push_back(NodeJson(node, status.view()));
+  }
+  for (const PartitionStatus& partition : status.partitions()) {
+    json["partitions"].push_back(PartitionJson(partition));
+  }
+  for (const MetricLine& line : status.metrics()) {
+    json["metrics"].push_back(MetricJson(line));
+  }
+  return Dump(json);
+}
+
+std::string TablesJson(const ClusterStatus& status) {
+  return Dump({{"schema", kSchema}, {"tables", TablesArray(status)}});
+}
+
+std::string ExplainJson(const std::string& table, uint64_t key, const ExplainReply& row) {
+  Json json = {{"schema", kSchema},    {"table", table},     {"key", key},
+               {"shard", row.shard()}, {"lane", row.lane()}, {"found", row.found()}};
+  if (row.found()) {
+    json["shows"] = row.shows();
+    json["clicks"] = row.clicks();
+    json["last_seen_seconds"] = row.last_seen_seconds();
+    json["weights"] = row.weights();
+    json["state"] = row.state();
+  }
+  return Dump(json);
+}
+
+}  // namespace antiphon

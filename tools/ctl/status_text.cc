@@ -1,0 +1,149 @@
+#include "tools/ctl/status_text.h"
+
+#include <cstdio>
+
+#include "common/base/text.h"
+#include "common/base/text_table.h"
+#include "tools/ctl/cluster_sums.h"
+
+namespace antiphon {
+namespace {
+
+std::string Number(uint64_t value) {
+  return std::to_string(value);
+}
+
+std::string AgoText(int64_t then, int64_t now) {
+  return FormatSeconds(static_cast<double>(now > then ? now - then : 0)) + " ago";
+}
+
+std::string HeadText(const ClusterStatus& status, int64_t wall_seconds) {
+  std::string text = "job " + (status.job_name().empty() ? "?" : status.job_name()) + "  " +
+                     StateName(status.state());
+  if (!status.consistency().empty()) {
+    text += "  " + status.consistency();
+  }
+  text += "  up " + FormatSeconds(status.uptime_seconds()) + "\n";
+  if (!status.reason().empty()) {
+    text += "reason: " + status.reason() + "\n";
+  }
+  if (status.partitions_total() > 0) {
+    text += "samples " + FormatCount(static_cast<double>(status.samples_trained())) + " / " +
+            FormatCount(static_cast<double>(status.samples_planned())) + "  " +
+            FormatCount(status.samples_per_second()) + "/s  partitions " +
+            Number(status.partitions_done()) + " / " + Number(status.partitions_total()) +
+            "  bad rows " + Number(status.bad_rows()) + "\n";
+  }
+  text += "last snapshot: " +
+          (status.last_snapshot().empty()
+               ? std::string("none")
+               : status.last_snapshot() + " (" +
+                     AgoText(status.last_snapshot_seconds(), wall_seconds) + ")") +
+          "\n";
+  return text;
+}
+
+std::string NodesText(const ClusterStatus& status) {
+  TextTable table({"NODE", "HEALTH", "HOST", "PID", "SILENT", "SAMPLES", "TICK"}, 3);
+  for (const NodeStatus& node : status.nodes()) {
+    const bool worker = node.role() == ROLE_WORKER;
+    table.AddRow({std::string(RoleName(node.role())) + "/" + Number(node.node()),
+                  HealthName(node.health()), node.host(), std::to_string(node.pid()),
+                  FormatFixed(node.silent_seconds(), 1) + "s", worker ? Number(node.samples()) : "",
+                  worker && node.has_tick() ? std::to_string(node.tick()) : ""});
+  }
+  return table.empty() ? "" : "\n" + table.ToString();
+}
+
+std::string LanesText(const ClusterStatus& status) {
+  TextTable table({"LANE", "SERVER", "SHARDS", "ROWS", "BYTES", "PULLS", "PUSHES", "DOUBLED",
+                   "REFUSED", "PARKED", "LEAD"},
+                  0);
+  for (const NodeStatus& node : status.nodes()) {
+    for (const LaneStatus& lane : node.lanes()) {
+      table.AddRow({Number(lane.lane()), Number(node.node()),
+                    Number(ShardsOf(status.view(), lane.lane())), Number(RowsOf(lane)),
+                    FormatBytes(lane.bytes()), Number(lane.pulls_total()),
+                    Number(lane.pushes_total()), Number(lane.duplicate_pushes_total()),
+                    Number(lane.refused_total()), Number(lane.parked_pulls()),
+                    Number(lane.staleness_max())});
+    }
+  }
+  return table.empty() ? "" : "\n" + table.ToString();
+}
+
+std::string LeasesText(const ClusterStatus& status) {
+  TextTable table({"PARTITION", "KIND", "WORKER", "LEASE", "POSITION", "SIZE"}, 2);
+  for (const PartitionStatus& partition : status.partitions()) {
+    table.AddRow({Number(partition.partition()), partition.evaluation() ? "eval" : "train",
+                  Number(partition.worker()), Number(partition.lease_epoch()),
+                  Number(partition.position()), Number(partition.size())});
+  }
+  return table.empty() ? "" : "\n" + table.ToString();
+}
+
+std::string MetricsText(const ClusterStatus& status) {
+  TextTable table({"TASK", "SCENE", "PHASE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"}, 3);
+  for (const MetricLine& line : status.metrics()) {
+    table.AddRow({line.task(), line.scene().empty() ? "all" : line.scene(),
+                  line.evaluation() ? "eval" : "train", FormatFixed(line.samples(), 0),
+                  FormatFixed(line.auc(), 4), FormatFixed(line.logloss(), 4),
+                  FormatFixed(line.ne(), 4), FormatFixed(line.pcoc(), 3)});
+  }
+  return table.empty() ? "" : "\n" + table.ToString();
+}
+
+std::string FloatsText(const google::protobuf::RepeatedField<float>& values) {
+  std::string text;
+  for (const float value : values) {
+    text += (text.empty() ? "" : " ") + FormatFixed(static_cast<double>(value), 6);
+  }
+  return text;
+}
+
+}  // namespace
+
+bool IsDegraded(const ClusterStatus& status) {
+  bool worker_lives = false;
+  for (const NodeStatus& node : status.nodes()) {
+    if (node.health() == NodeStatus::DEAD) {
+      return true;
+    }
+    worker_lives =
+        worker_lives || (node.role() == ROLE_WORKER && node.health() == NodeStatus::ALIVE);
+  }
+  return status.state() == JOB_FAILED || (status.state() == JOB_RUNNING && !worker_lives);
+}
+
+std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {
+  return HeadText(status, wall_seconds) + NodesText(status) + LanesText(status) +
+         LeasesText(status) + MetricsText(status);
+}
+
+std::string TablesText(const ClusterStatus& status) {
+  TextTable table({"TABLE", "DIM", "ROWS", "BYTES"}, 1);
+  for (const TableSum& sum : SumTables(status)) {
+    table.AddRow({sum.name, Number(sum.dim), Number(sum.rows), FormatBytes(sum.bytes)});
+  }
+  return table.ToString();
+}
+
+std::string ExplainText(const std::string& table, uint64_t key, const ExplainReply& row,
+                        int64_t wall_seconds) {
+  char hex[24];
+  std::snprintf(hex, sizeof(hex), "0x%016llx", static_cast<unsigned long long>(key));
+  std::string text = "table " + table + "  key " + Number(key) + " (" + hex + ")\nshard " +
+                     Number(row.shard()) + "  lane " + Number(row.lane()) + "\n";
+  if (!row.found()) {
+    return text + "no row: the key has not been trained; it reads as zeros in evaluations\n";
+  }
+  text += "shows " + FormatFixed(row.shows(), 0) + "  clicks " + FormatFixed(row.clicks(), 0) +
+          "  last seen " + AgoText(row.last_seen_seconds(), wall_seconds) + "\n";
+  text += "weights " + FloatsText(row.weights()) + "\n";
+  if (row.state_size() > 0) {
+    text += "optimizer state " + FloatsText(row.state()) + "\n";
+  }
+  return text;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,27 @@
+// What ps_ctl prints of a cluster, as text for people and as JSON for programs. Pure.
+//
+// JSON has "schema": 1, which changes when a field changes its meaning or goes; fields may be
+// added.
+#pragma once
+
+#include <string>
+
+#include "proto/cluster.pb.h"
+
+namespace antiphon {
+
+// Whether something needs a person: the job failed, a node is dead, or nobody trains.
+bool IsDegraded(const ClusterStatus& status);
+
+std::string StatusText(const ClusterStatus& status, int64_t wall_seconds);
+std::string StatusJson(const ClusterStatus& status);
+
+std::string TablesText(const ClusterStatus& status);
+std::string TablesJson(const ClusterStatus& status);
+
+// `key` as the user wrote it is not kept: it is shown decimal and hexadecimal.
+std::string ExplainText(const std::string& table, uint64_t key, const ExplainReply& row,
+                        int64_t wall_seconds);
+std::string ExplainJson(const std::string& table, uint64_t key, const ExplainReply& row);
+
+}  // namespace antiphon

@@ -1,0 +1,120 @@
+// ps_ctl: asks a running cluster how it is, and tells it what to do.
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "common/base/clock.h"
+#include "common/net/zmq_transport.h"
+#include "tools/ctl/commands.h"
+
+namespace antiphon {
+namespace {
+
+constexpr Duration kReachWithin = std::chrono::seconds(2);
+// A snapshot takes as long as its bytes need to reach the disk.
+constexpr double kSnapshotTimeoutSeconds = 3600;
+
+struct Arguments {
+  std::string scheduler;
+  OutputFormat format = OutputFormat::kText;
+  double timeout_seconds = 5;
+  std::string table;
+  std::string key;
+  std::string directory;
+};
+
+int Finish(const Status& status) {
+  if (!status.ok()) {
+    std::cerr << "ps_ctl: error: " << status.message() << "\n";
+  }
+  return static_cast<int>(CtlExitFor(status));
+}
+
+void AddOptions(CLI::App& app, Arguments& arguments) {
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--scheduler", arguments.scheduler, "address, such as tcp://127.0.0.1:7000")
+      ->envname("ANTIPHON_SCHEDULER");
+  const std::map<std::string, OutputFormat> formats = {{"text", OutputFormat::kText},
+                                                       {"json", OutputFormat::kJson}};
+  app.add_option("-o,--output", arguments.format, "text or json")
+      ->transform(CLI::CheckedTransformer(formats).description(""));
+  app.add_option("--timeout_seconds", arguments.timeout_seconds, "how long to wait for an answer")
+      ->check(CLI::PositiveNumber);
+  app.footer("Exit codes: 0 healthy, 1 degraded or refused, 2 usage, 3 no scheduler, 4 timeout.");
+}
+
+StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, CtlContext& context) {
+  const std::string name = app.get_subcommands().front()->get_name();
+  if (name == "status") {
+    return ShowStatus(context);
+  }
+  if (name == "tables") {
+    return ShowTables(context);
+  }
+  if (name == "explain") {
+    return ExplainKey(context, arguments.table, arguments.key);
+  }
+  if (name == "snapshot") {
+    return TakeSnapshot(context, arguments.directory);
+  }
+  return StopJob(context);
+}
+
+StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
+  if (arguments.scheduler.empty()) {
+    return InvalidArgumentError(
+        "which cluster? give --scheduler=tcp://HOST:PORT or set ANTIPHON_SCHEDULER");
+  }
+  SystemClock clock;
+  std::random_device random;
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<ZmqTransport> transport, ZmqTransport::Create());
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<CtlClient> client,
+                      CtlClient::Connect(*transport, clock, arguments.scheduler,
+                                         (uint64_t{random()} << 32 | random()) | 1, kReachWithin));
+  CtlContext context = {.client = *client,
+                        .clock = clock,
+                        .out = std::cout,
+                        .format = arguments.format,
+                        .timeout = std::chrono::duration_cast<Duration>(
+                            std::chrono::duration<double>(arguments.timeout_seconds))};
+  return RunCommand(app, arguments, context);
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Asks a running cluster how it is, and tells it what to do.", "ps_ctl");
+  AddOptions(app, arguments);
+  app.add_subcommand("status", "nodes, lanes, leases and metrics");
+  app.add_subcommand("tables", "rows and bytes of each table");
+  CLI::App* explain = app.add_subcommand("explain", "where a key lies and what its row holds");
+  explain->add_option("table", arguments.table, "table name")->required();
+  explain->add_option("key", arguments.key, "decimal, or hexadecimal after 0x")->required();
+  CLI::App* snapshot = app.add_subcommand("snapshot", "write a snapshot now");
+  snapshot->add_option("--dir", arguments.directory, "folder; default: the cluster's own");
+  snapshot->parse_complete_callback([&] {
+    if (app.count("--timeout_seconds") == 0) {
+      arguments.timeout_seconds = kSnapshotTimeoutSeconds;
+    }
+  });
+  app.add_subcommand("stop", "end the job and every process of the cluster");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(CtlExit::kUsage);
+  }
+  const StatusOr<CtlExit> result = Run(app, arguments);
+  return result.ok() ? static_cast<int>(*result) : Finish(result.status());
+}
+
+}  // namespace
+}  // namespace antiphon
+
+int main(int argc, char** argv) {
+  return antiphon::Main(argc, argv);
+}
