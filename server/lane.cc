@@ -129,10 +129,18 @@ Status Lane::Configure(const Request& request) {
 
 Status Lane::Pull(const Request& request) {
   AP_RETURN_IF_ERROR(request.Parse(pull_request_));
-  const bool waits = pull_request_.purpose() == PURPOSE_TRAIN &&
-                     !services_->gate.MayPull(request.header.sender, pull_request_.tick());
-  return waits ? Park(request)
-               : ServePull(RpcNode::AddressOf(request), request.header.sender, request.message);
+  const Incarnation sender = request.header.sender;
+  if (pull_request_.purpose() == PURPOSE_EVAL) {
+    return ServePull(RpcNode::AddressOf(request), sender, request.message);
+  }
+  // Its tick is news of the sender as well, which may let others go before it.
+  if (services_->gate.Advance(sender, pull_request_.tick())) {
+    ReleaseParked();
+    AP_RETURN_IF_ERROR(request.Parse(pull_request_));  // serving the others has used it
+  }
+  return services_->gate.MayPull(sender, pull_request_.tick())
+             ? ServePull(RpcNode::AddressOf(request), sender, request.message)
+             : Park(request);
 }
 
 Status Lane::ServePull(const ReplyAddress& reply_to, Incarnation sender, const Message& message) {

@@ -19,11 +19,13 @@ void TickGate::SetMembers(uint64_t version, std::span<const Member> members) {
   ticks_ = std::move(ticks);
 }
 
-void TickGate::Advance(Incarnation incarnation, Tick tick) {
+bool TickGate::Advance(Incarnation incarnation, Tick tick) {
   const auto member = ticks_.find(incarnation);
-  if (member != ticks_.end()) {
-    member->second = std::max(member->second, tick);
+  if (member == ticks_.end() || member->second >= tick) {
+    return false;
   }
+  member->second = tick;
+  return true;
 }
 
 void TickGate::Leave(Incarnation incarnation) {

@@ -29,8 +29,9 @@ class TickGate {
   // stays keeps its tick when that is the higher one.
   void SetMembers(uint64_t version, std::span<const Member> members);
 
-  // The member has completed `tick` pushes. Ticks never go back; strangers are ignored.
-  void Advance(Incarnation incarnation, Tick tick);
+  // The member has completed `tick` pushes. True when that is news: ticks never go back, and
+  // strangers are ignored.
+  bool Advance(Incarnation incarnation, Tick tick);
 
   // The member holds nobody back any more, until a later SetMembers names it again.
   void Leave(Incarnation incarnation);

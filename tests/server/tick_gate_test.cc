@@ -93,7 +93,8 @@ TEST(TickGateTest, TicksNeverGoBack) {
   gate.Advance(kAnn, 5);
   gate.Advance(kBob, 5);
 
-  gate.Advance(kBob, 3);
+  EXPECT_FALSE(gate.Advance(kBob, 3));
+  EXPECT_FALSE(gate.Advance(kStranger, 3));
   gate.SetMembers(2, Members{{kAnn, 0}, {kBob, 0}});
 
   EXPECT_TRUE(gate.MayPull(kAnn, 5));

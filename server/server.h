@@ -1,0 +1,71 @@
+// Server: lanes, each on its thread, and an agent that speaks for them to the scheduler.
+//
+// It ends when the job does, when the scheduler is lost, or when it is told to. Start, Wait and
+// Stop may be called from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/file_system.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/net/node_agent.h"
+#include "common/net/transport.h"
+#include "server/lane_thread.h"
+#include "server/position_ledger.h"
+
+namespace antiphon {
+
+struct ServerOptions {
+  std::string scheduler_address;
+  // Where each lane listens; at least one.
+  std::vector<std::string> listen_addresses;
+  Incarnation incarnation = 0;
+  std::string host;  // for the scheduler's status
+  int64_t pid = 0;
+  Duration register_timeout = std::chrono::seconds(30);
+  Duration scheduler_timeout = std::chrono::seconds(10);
+  PositionCheck position_check = PositionCheck::kOn;
+};
+
+class Server {
+ public:
+  // Listens and starts to register; the scheduler may come later. Fails when an address is taken.
+  // Transport, clock and file system outlive the server.
+  static StatusOr<std::unique_ptr<Server>> Start(Transport& transport, Clock& clock, FileSystem& fs,
+                                                 const ServerOptions& options);
+  ~Server() { Stop(); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // In the order of the options, with their ports.
+  std::vector<std::string> lane_addresses() const;
+
+  // Waits for the end. Ok when the job finished or was stopped, or after Stop; otherwise why the
+  // job failed or that the scheduler, by its address, is lost.
+  Status Wait() AP_EXCLUDES(mu_);
+  // Whether the end came within `timeout`.
+  bool WaitFor(Duration timeout) AP_EXCLUDES(mu_);
+
+  // Ends the lanes and the agent; Wait returns. May be called twice.
+  void Stop() AP_EXCLUDES(mu_);
+
+ private:
+  Server() = default;
+  void FillHeartbeat(HeartbeatRequest& request) const;
+  void End() AP_EXCLUDES(mu_);
+
+  std::vector<std::unique_ptr<LaneThread>> lanes_;
+  std::unique_ptr<NodeAgent> agent_;
+
+  Mutex mu_;
+  CondVar ended_changed_;
+  bool ended_ AP_GUARDED_BY(mu_) = false;
+  bool stopped_ AP_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace antiphon
