@@ -18,7 +18,7 @@ FLOORS = {
     "models/tape": 2,
     "models": 3, "stream": 3, "simulation": 3,
     "server": 4, "worker": 4, "scheduler": 4,
-    "tools": 5,
+    "tools": 5, "tools/ctl": 5,
     "tests": 6, "bench": 6, "examples": 6,
 }
 TOP_FLOOR = 6

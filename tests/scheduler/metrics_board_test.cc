@@ -1,0 +1,119 @@
+#include "scheduler/metrics_board.h"
+
+#include <cmath>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace antiphon {
+namespace {
+
+std::shared_ptr<const TrainingPlan> TwoTasksTwoScenes() {
+  auto plan = std::make_shared<TrainingPlan>();
+  plan->add_tasks("click");
+  plan->add_tasks("gift");
+  plan->add_scenes("home");
+  plan->add_scenes("live");
+  return plan;
+}
+
+// `count` samples of one task in one scene, every other one positive and ranked above the rest.
+MetricsDelta Delta(uint32_t task, uint32_t scene, uint64_t count) {
+  MetricsDelta delta;
+  delta.set_samples(count);
+  RankingMetrics metrics;
+  for (uint64_t i = 0; i < count; ++i) {
+    metrics.Add(i % 2 == 0 ? 1.0F : -1.0F, i % 2 == 0);
+  }
+  TaskMetrics& part = *delta.add_tasks();
+  part.set_task(task);
+  part.set_scene(scene);
+  metrics.ToProto(part);
+  return delta;
+}
+
+TEST(MetricsBoardTest, AddsUpTasksAndScenes) {
+  MetricsBoard board(TwoTasksTwoScenes());
+
+  ASSERT_TRUE(board.AddTraining(Delta(0, 0, 10)).ok());
+  ASSERT_TRUE(board.AddTraining(Delta(0, 1, 6)).ok());
+  const std::vector<TaskSummary> tasks = board.Training();
+
+  ASSERT_EQ(tasks.size(), 2u);
+  EXPECT_EQ(tasks[0].all.samples, 16u);
+  EXPECT_EQ(tasks[0].scenes[0].samples, 10u);
+  EXPECT_EQ(tasks[0].scenes[1].samples, 6u);
+  EXPECT_DOUBLE_EQ(tasks[0].all.auc, 1.0);
+  EXPECT_EQ(tasks[1].all.samples, 0u);
+  EXPECT_TRUE(std::isnan(tasks[1].all.auc));
+}
+
+TEST(MetricsBoardTest, RefusesWhatThePlanDoesNotHave) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  MetricsDelta contradictory = Delta(0, 0, 4);
+  contradictory.mutable_tasks(0)->add_bucket(1U << 30);
+
+  EXPECT_EQ(board.AddTraining(Delta(2, 0, 1)).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(board.AddTraining(Delta(0, 2, 1)).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(board.AddTraining(contradictory).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(board.Training()[0].all.samples, 0u);
+}
+
+TEST(MetricsBoardTest, ForgetsOldSamplesInItsWindow) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  const uint64_t half = MetricsBoard::window_samples() / 2;
+
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(board.AddTraining(Delta(0, 0, half)).ok());
+  }
+
+  EXPECT_EQ(board.Training()[0].all.samples, 20 * half);
+  EXPECT_GE(board.Recent()[0].all.samples, MetricsBoard::window_samples());
+  EXPECT_LE(board.Recent()[0].all.samples, 2 * MetricsBoard::window_samples());
+}
+
+TEST(MetricsBoardTest, CountsOnlyEvaluationsThatEndedWell) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  ASSERT_TRUE(board.HoldEvaluation(1, Delta(0, 0, 8)).ok());
+  ASSERT_TRUE(board.HoldEvaluation(2, Delta(0, 0, 4)).ok());
+  ASSERT_TRUE(board.HoldEvaluation(2, Delta(0, 1, 2)).ok());
+
+  board.DropEvaluation(1);
+  board.CountEvaluation(2);
+  board.CloseEvaluation(3, 1000);
+
+  ASSERT_EQ(board.evaluations().size(), 1u);
+  EXPECT_EQ(board.evaluations()[0].epoch, 3u);
+  EXPECT_EQ(board.evaluations()[0].samples_trained, 1000u);
+  EXPECT_EQ(board.evaluations()[0].tasks[0].all.samples, 6u);
+}
+
+TEST(MetricsBoardTest, StartsEachEvaluationAfresh) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  ASSERT_TRUE(board.HoldEvaluation(1, Delta(0, 0, 8)).ok());
+  board.CountEvaluation(1);
+  board.CloseEvaluation(0, 100);
+  ASSERT_TRUE(board.HoldEvaluation(1, Delta(0, 0, 4)).ok());
+  board.CountEvaluation(1);
+  board.CloseEvaluation(1, 200);
+
+  EXPECT_EQ(board.evaluations()[1].tasks[0].all.samples, 4u);
+}
+
+TEST(MetricsBoardTest, CountsBadRowsByReason) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  MetricsDelta delta;
+  delta.set_bad_rows(3);
+  BadRowCount& reason = *delta.add_bad_row_reasons();
+  reason.set_reason("not a number");
+  reason.set_count(3);
+
+  ASSERT_TRUE(board.AddTraining(delta).ok());
+  ASSERT_TRUE(board.HoldEvaluation(1, delta).ok());
+
+  EXPECT_EQ(board.bad_rows(), 6u);
+  EXPECT_EQ(board.bad_row_reasons().at("not a number"), 6u);
+}
+
+}  // namespace
+}  // namespace antiphon
