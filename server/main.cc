@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <gflags/gflags.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include "common/base/clock.h"
 #include "common/base/command_line.h"
@@ -76,6 +77,8 @@ Status Run(std::span<char* const> arguments) {
   AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, "owns shards of a model"));
   AP_ASSIGN_OR_RETURN(const ServerOptions options, OptionsFromFlags());
   InitLogging({.program = arguments[0], .log_dir = FLAGS_log_dir});
+  // Peers could fill the log through the library's own lines; bad messages are refused and counted.
+  google::protobuf::SetLogHandler(nullptr);
   SystemClock clock;
   PosixFileSystem fs;
   // The watcher comes first, so that every thread inherits its blocked signals.

@@ -129,7 +129,7 @@ class TestClient {
 // A few lanes and two clients. What one test does runs on one thread.
 class TestLanes {
  public:
-  explicit TestLanes(uint32_t lanes, MemoryFileSystem& fs, PositionCheck check = PositionCheck::kOn)
+  TestLanes(uint32_t lanes, FileSystem& fs, PositionCheck check = PositionCheck::kOn)
       : transport_(clock_), ann(transport_, clock_, 11), bob(transport_, clock_, 12) {
     for (uint32_t lane = 0; lane < lanes; ++lane) {
       const std::string address = "mem://lane" + std::to_string(lane);
