@@ -6,7 +6,8 @@
 namespace antiphon {
 namespace {
 
-constexpr uint32_t kMaxShards = 1 << 20;
+// The shard map travels in the head of a message (common/wire/frame.h), which is small.
+constexpr uint32_t kMaxShards = 1 << 16;
 constexpr int kMaxTasks = 1024;
 constexpr int kMaxScenes = 65536;
 

@@ -1,9 +1,29 @@
 #include "scheduler/status_page.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace antiphon {
 namespace {
+
+// A long job has many partitions, and the whole status must fit into one message: positions are
+// shown where somebody is at work.
+void KeepLeased(const Conductor& job, LaneStatus& lane) {
+  std::set<PartitionId> leased;
+  if (job.book() != nullptr) {
+    for (const auto& [worker, lease] : job.book()->leases()) {
+      leased.insert(lease.partition);
+    }
+  }
+  google::protobuf::RepeatedPtrField<PartitionPosition> kept;
+  for (PartitionPosition& position : *lane.mutable_positions()) {
+    if (leased.contains(position.partition())) {
+      *kept.Add() = std::move(position);
+    }
+  }
+  lane.mutable_positions()->Swap(&kept);
+}
 
 NodeStatus StatusOfNode(const Node& node, const Conductor& job, Time now) {
   NodeStatus status;
@@ -14,7 +34,9 @@ NodeStatus StatusOfNode(const Node& node, const Conductor& job, Time now) {
   status.set_health(node.health);
   status.set_silent_seconds(std::max(0.0, SecondsBetween(node.last_heard, now)));
   for (const LaneStatus& lane : node.lanes) {
-    *status.add_lanes() = lane;
+    LaneStatus& out = *status.add_lanes();
+    out = lane;
+    KeepLeased(job, out);
   }
   if (node.role == ROLE_WORKER) {
     status.set_samples(job.SamplesOf(node.incarnation));

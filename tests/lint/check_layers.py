@@ -17,8 +17,8 @@ FLOORS = {
     "common/net": 2, "common/optim": 2, "common/data": 2, "common/ckpt": 2,
     "models/tape": 2,
     "models": 3, "stream": 3, "simulation": 3,
-    "server": 4, "worker": 4, "scheduler": 4,
-    "tools": 5, "tools/ctl": 5,
+    "server": 4, "worker": 4, "scheduler": 4, "tools/ctl": 4,
+    "tools": 5,
     "tests": 6, "bench": 6, "examples": 6,
 }
 TOP_FLOOR = 6

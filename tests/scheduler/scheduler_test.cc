@@ -155,6 +155,31 @@ TEST(SchedulerTest, CountsAReportThatComesTwiceOnce) {
   EXPECT_EQ(status.metrics(0).samples(), 50);
 }
 
+TEST(SchedulerTest, ShowsPositionsOfPartitionsThatAreLeased) {
+  SchedulerCluster cluster;
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  ASSERT_TRUE(cluster.LeaseTo(1).ok());
+  HeartbeatRequest beat;
+  LaneStatus& lane = *beat.add_lanes();
+  for (uint32_t partition = 0; partition < 4; ++partition) {
+    PartitionPosition& position = *lane.add_positions();
+    position.set_partition(partition);
+    position.set_applied_through(64);
+  }
+
+  ASSERT_TRUE(cluster.Ask<HeartbeatReply>(SchedulerCluster::kServer, METHOD_HEARTBEAT, beat).ok());
+
+  const ClusterStatus status = cluster.scheduler().status();
+  ASSERT_EQ(status.nodes(0).lanes(0).positions_size(), 1);
+  EXPECT_EQ(status.nodes(0).lanes(0).positions(0).partition(), 0u);
+  beat.add_lanes();
+  EXPECT_EQ(cluster.Ask<HeartbeatReply>(SchedulerCluster::kServer, METHOD_HEARTBEAT, beat)
+                .status()
+                .code(),
+            StatusCode::kInvalidArgument);
+}
+
 TEST(SchedulerTest, GivesADeadWorkersPartitionAwayAndRevokesIts) {
   SchedulerCluster cluster;
   ASSERT_TRUE(cluster.Start().ok());
