@@ -20,7 +20,8 @@ std::string HostName() {
 StatusOr<std::unique_ptr<Worker>> Worker::Start(Transport& transport, Clock& clock,
                                                 EngineFactory& factory,
                                                 const WorkerOptions& options) {
-  AP_ASSIGN_OR_RETURN(std::unique_ptr<Endpoint> endpoint, transport.Open({.name = "worker", .listen_address = ""}));
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<Endpoint> endpoint,
+                      transport.Open({.name = "worker", .listen_address = ""}));
   std::unique_ptr<Worker> worker(new Worker(std::move(endpoint), clock, factory));
   SchedulerLinkOptions link{.scheduler_address = options.scheduler_address,
                             .incarnation = options.incarnation,

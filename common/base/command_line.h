@@ -32,8 +32,8 @@ inline int ExitWith(std::string_view program, const Status& status) {
 
 namespace command_line_internal {
 
-// The flags that mains define, and glog's --log_dir, which a main therefore cannot define again; none
-// of the others of gflags and glog.
+// The flags that mains define, and glog's --log_dir, which a main therefore cannot define again;
+// none of the others of gflags and glog.
 inline std::vector<gflags::CommandLineFlagInfo> OwnFlags() {
   std::vector<gflags::CommandLineFlagInfo> all;
   gflags::GetAllFlags(&all);

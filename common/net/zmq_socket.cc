@@ -1,10 +1,9 @@
 #include "common/net/zmq_socket.h"
 
-#include <malloc.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <malloc.h>
 #include <optional>
 #include <zmq.h>
 
@@ -124,8 +123,8 @@ Buffer TakePart(std::unique_ptr<Part>& part, BufferPool& pool) {
 }
 
 // libzmq takes fresh memory for each frame that comes in and gives it back when we are done. Left
-// alone, malloc hands large pieces back to the kernel at once, and clearing the next ones costs more
-// than a tenth of the time that the transport takes. It keeps them now, as our own pools do.
+// alone, malloc hands large pieces back to the kernel at once, and clearing the next ones costs
+// more than a tenth of the time that the transport takes. It keeps them now, as our own pools do.
 void KeepFreedMemory() {
   constexpr int kLargestPiece = 32 << 20;  // glibc takes no more
   constexpr int kKeptBytes = 512 << 20;
