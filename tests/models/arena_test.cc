@@ -32,8 +32,10 @@ TEST(ArenaTest, SecondRoundOfTheSameSizesNeedsNoMemory) {
   uint64_t blocks = 0;
   for (int round = 0; round < 4; ++round) {
     arena.Reset();
-    for (int i = 0; i < 100; ++i) arena.Allocate(100'000);
-    if (round == 1) blocks = arena.block_count();
+    for (int i = 0; i < 100; ++i)
+      arena.Allocate(100'000);
+    if (round == 1)
+      blocks = arena.block_count();
   }
 
   EXPECT_GT(blocks, 1U);
