@@ -15,7 +15,7 @@ namespace {
 
 // How many keys have their memory under way together. Enough to hide a cache miss, few enough for
 // the fetched lines to stay in the first-level cache until they are used.
-constexpr size_t kBlock = 32;
+constexpr size_t kBlock = 64;
 constexpr size_t kCacheLine = 64;
 
 template <int kIntent>
