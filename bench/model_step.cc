@@ -2,7 +2,7 @@
 // fields of dim 16 from a Zipf law over a million rows, 13 numbers, MMoE with 8 experts 256-128 and
 // 2 towers 64-32), for every matrix library of this build, batch sizes and compute threads.
 //
-//   bench_model_step [--batch=512,4096] [--threads=1,2] [--gemm=eigen,openblas,onednn] [--rounds=N]
+//   bench/model_step [--batch=512,4096] [--threads=1,2] [--gemm=eigen,openblas,onednn] [--rounds=N]
 //
 // Rates are of wall time; beside them stands what a processor-second trains, which other work on
 // the machine disturbs less.

@@ -59,6 +59,7 @@ class ModelRunner {
     std::vector<GradBuffer<float>> tables;
     std::vector<std::vector<float>> memory;  // blocks, then tables; empty in slice 0
   };
+  using BufferGroup = std::vector<GradBuffer<float>> Buffers::*;  // blocks or tables
   struct Slice {
     explicit Slice(const Gemm& gemm) : tape(gemm, BestKernels()) {}
 
@@ -93,7 +94,7 @@ class ModelRunner {
   void Backward(Slice& slice) const;
   void PrepareBuffers(int index);
   void MergeSlices(int index);
-  void MergePart(size_t which, bool is_table, int index);
+  void MergePart(BufferGroup group, size_t which, int index);
   double TotalLoss() const;
 
   const Gemm gemm_;
