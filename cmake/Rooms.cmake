@@ -79,13 +79,13 @@ function(antiphon_binary name main)
   target_link_libraries(${name} PRIVATE antiphon_flags ${rooms} ${ARG_LINKS})
 endfunction()
 
-# antiphon_tests(FOLDER LABEL ROOMS ... [LINKS ...]): every tests/FOLDER/*_test.cc in one binary,
+# antiphon_tests(FOLDER LABEL ROOMS ... [LINKS ...]): every tests/FOLDER/*.cc in one binary,
 # each case a ctest of that label. The target tests_LABEL builds all binaries of a label.
 function(antiphon_tests folder label)
   cmake_parse_arguments(ARG "" "" "ROOMS;LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
   if(NOT sources)
     return()
   endif()

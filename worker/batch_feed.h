@@ -29,8 +29,11 @@ class BatchFeed {
   // The next batch, in order of position.
   virtual StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) = 0;
 
-  // Adds the bad rows met since the last call, per reason.
+  // Adds the rows read since the last call, and the bad ones by reason.
   virtual void TakeBadRows(MetricsDelta& delta) = 0;
+
+  // The job is over: an error when too much of the little that was read was bad.
+  virtual Status Finish() = 0;
 
   // Gives a batch's memory back for another one.
   virtual void Recycle(std::unique_ptr<PreparedBatch> batch) = 0;

@@ -22,6 +22,7 @@
 #include "worker/dense_mirror.h"
 #include "worker/lane_step.h"
 #include "worker/step_computer.h"
+#include "worker/step_observer.h"
 
 namespace antiphon {
 
@@ -36,13 +37,6 @@ struct RunContext {
   uint64_t seed = 0;
   uint32_t pull_ahead_steps = 0;
   float gradient_clip_norm = 0;
-};
-
-// Hears of every computed batch: progressive validation while training, scores in evaluation.
-class StepObserver {
- public:
-  virtual ~StepObserver() = default;
-  virtual void OnStep(const Batch& batch, const StepOutput& output) = 0;
 };
 
 // The lease that a run works under.

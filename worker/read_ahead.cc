@@ -23,11 +23,11 @@ Position NextCut(const std::vector<Position>& cuts, Position at) {
 }  // namespace
 
 ReadAhead::ReadAhead(std::unique_ptr<SampleSource> source, BatchPreparer preparer, size_t depth,
-                     std::shared_ptr<Waker> waker, CollectBadRows collect_bad_rows)
-    : source_(std::move(source)),
+                     std::shared_ptr<Waker> waker, std::unique_ptr<BadRows> bad_rows)
+    : bad_rows_(std::move(bad_rows)),
+      source_(std::move(source)),
       preparer_(std::move(preparer)),
       waker_(std::move(waker)),
-      collect_bad_rows_(std::move(collect_bad_rows)),
       commands_(kMaxCommands),
       ready_(depth),
       free_(2 * depth + kMaxCommands),
@@ -65,12 +65,6 @@ StatusOr<BatchFeed::Outcome> ReadAhead::Next(std::unique_ptr<PreparedBatch>& bat
   return Outcome::kNotReady;
 }
 
-void ReadAhead::TakeBadRows(MetricsDelta& delta) {
-  MutexLock lock(mu_);
-  delta.MergeFrom(bad_rows_);
-  bad_rows_.Clear();
-}
-
 void ReadAhead::Recycle(std::unique_ptr<PreparedBatch> batch) {
   if (batch != nullptr) {
     free_.TryPush(batch);  // when enough are free this one is dropped
@@ -92,10 +86,6 @@ void ReadAhead::ReadPartition(const Command& command) {
   while (more && command.generation == generation_.load()) {
     std::unique_ptr<PreparedBatch> prepared = FreeBatch();
     const StatusOr<bool> read = source_->NextBatch(NextCut(command.cuts, at), prepared->batch);
-    {
-      MutexLock lock(mu_);
-      collect_bad_rows_(bad_rows_);
-    }
     status = read.status();
     more = read.ok() && *read;
     if (more) {

@@ -6,15 +6,13 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "common/base/bounded_queue.h"
-#include "common/base/mutex.h"
 #include "common/base/thread.h"
 #include "common/net/transport.h"
+#include "stream/bad_rows.h"
 #include "stream/sample_source.h"
 #include "worker/batch_feed.h"
 
@@ -22,17 +20,16 @@ namespace antiphon {
 
 class ReadAhead final : public BatchFeed {
  public:
-  // Adds the bad rows that the source has met since the last call; runs on the reading thread.
-  using CollectBadRows = std::function<void(MetricsDelta& delta)>;
-
-  // `waker` belongs to the training thread's endpoint: it is woken when a batch is ready.
+  // `waker` belongs to the training thread's endpoint: it is woken when a batch is ready. The
+  // source adds to `bad_rows`.
   ReadAhead(std::unique_ptr<SampleSource> source, BatchPreparer preparer, size_t depth,
-            std::shared_ptr<Waker> waker, CollectBadRows collect_bad_rows);
+            std::shared_ptr<Waker> waker, std::unique_ptr<BadRows> bad_rows);
   ~ReadAhead() override;
 
   void Start(PartitionId partition, Position from, std::vector<Position> cuts) override;
   StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override;
-  void TakeBadRows(MetricsDelta& delta) override;
+  void TakeBadRows(MetricsDelta& delta) override { bad_rows_->TakeCounts(delta); }
+  Status Finish() override { return bad_rows_->CheckAtEnd(); }
   void Recycle(std::unique_ptr<PreparedBatch> batch) override;
 
  private:
@@ -54,19 +51,16 @@ class ReadAhead final : public BatchFeed {
   bool Hand(Item item);
   std::unique_ptr<PreparedBatch> FreeBatch();
 
+  const std::unique_ptr<BadRows> bad_rows_;
   std::unique_ptr<SampleSource> source_;  // the reading thread's
   BatchPreparer preparer_;                // the reading thread's
   const std::shared_ptr<Waker> waker_;
-  const CollectBadRows collect_bad_rows_;
 
   // The newest Start; what was read for an older one is thrown away.
   std::atomic<uint64_t> generation_{0};
   BoundedQueue<Command> commands_;
   BoundedQueue<Item> ready_;
   BoundedQueue<std::unique_ptr<PreparedBatch>> free_;
-
-  Mutex mu_;
-  MetricsDelta bad_rows_ AP_GUARDED_BY(mu_);
 
   Thread thread_;
 };

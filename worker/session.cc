@@ -104,9 +104,8 @@ Status Session::Connect(const GetPlanReply& reply, const Message& message) {
   }
   const ClusterView& view = reply.view();
   rpc_.SetCluster(view.cluster_id(), view.epoch());
-  AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view));
+  AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view, rpc_.endpoint().waker()));
   dense_ = std::make_unique<DenseMirror>(plan_.schema(), view);
-  metrics_ = std::make_unique<StepMetrics>(plan_);
   std::vector<PeerId> lanes;
   for (const LaneAddress& lane : view.lanes()) {
     AP_ASSIGN_OR_RETURN(const PeerId peer, rpc_.endpoint().Connect(lane.address()));
@@ -147,7 +146,7 @@ bool Session::LeaseNext() {
 void Session::OnLease(const LeaseReply& reply) {
   switch (reply.action()) {
     case LeaseReply::FINISHED:
-      End(Status());
+      End(engine_.feed->Finish());
       return;
     case LeaseReply::WAIT:
       ask_at_ = clock_.Now() + options_.ask_again_after;
@@ -161,8 +160,8 @@ void Session::OnLease(const LeaseReply& reply) {
       .partition = reply.partition(),
       .epoch = reply.lease_epoch(),
       .kind = reply.action() == LeaseReply::TRAIN ? Partition::TRAIN : Partition::EVAL};
-  metrics_->StartRun(lease.kind);
-  run_ = std::make_unique<PartitionRun>(*context_, lease, tick_, next_step_, *metrics_);
+  engine_.observer->StartRun(lease.kind);
+  run_ = std::make_unique<PartitionRun>(*context_, lease, tick_, next_step_, *engine_.observer);
   report_at_ = clock_.Now() + options_.report_every;
   state_ = State::kRunning;
 }
@@ -216,7 +215,7 @@ bool Session::ReportProgress() {
 
 void Session::StartReport(bool run_is_done) {
   MetricsDelta delta;
-  metrics_->TakeDelta(delta);
+  engine_.observer->TakeDelta(delta);
   engine_.feed->TakeBadRows(delta);
   ReportRequest request;
   request.set_node(options_.node);

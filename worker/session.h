@@ -20,7 +20,6 @@
 #include "worker/dense_mirror.h"
 #include "worker/partition_run.h"
 #include "worker/step_computer.h"
-#include "worker/step_metrics.h"
 
 namespace antiphon {
 
@@ -28,6 +27,7 @@ namespace antiphon {
 struct TrainingEngine {
   std::unique_ptr<BatchFeed> feed;
   std::unique_ptr<StepComputer> computer;
+  std::unique_ptr<StepObserver> observer;
   uint32_t pull_ahead_steps = 0;
   float gradient_clip_norm = 0;
 };
@@ -38,8 +38,9 @@ class EngineFactory {
   virtual ~EngineFactory() = default;
   // Reads the training data once. Only the worker that the scheduler chose is asked.
   virtual StatusOr<TrainingPlan> MakePlan() = 0;
-  virtual StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan,
-                                              const ClusterView& view) = 0;
+  // `waker` ends a wait of the training thread, for feeds that read on another one.
+  virtual StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan, const ClusterView& view,
+                                              std::shared_ptr<Waker> waker) = 0;
 };
 
 struct SessionOptions {
@@ -95,7 +96,6 @@ class Session {
   TrainingPlan plan_;
   TrainingEngine engine_;
   std::unique_ptr<DenseMirror> dense_;
-  std::unique_ptr<StepMetrics> metrics_;
   std::unique_ptr<RunContext> context_;
   std::unique_ptr<PartitionRun> run_;
   Tick tick_ = 0;

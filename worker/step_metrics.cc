@@ -4,8 +4,9 @@
 
 namespace antiphon {
 
-StepMetrics::StepMetrics(const TrainingPlan& plan)
-    : scenes_(std::max<size_t>(1, static_cast<size_t>(plan.scenes_size()))),
+StepMetrics::StepMetrics(const TrainingPlan& plan, const TaskTargets& targets)
+    : targets_(targets),
+      scenes_(std::max<size_t>(1, static_cast<size_t>(plan.scenes_size()))),
       metrics_(static_cast<size_t>(plan.tasks_size()) * scenes_) {}
 
 void StepMetrics::StartRun(Partition::Kind kind) {
@@ -17,12 +18,12 @@ void StepMetrics::StartRun(Partition::Kind kind) {
 }
 
 void StepMetrics::OnStep(const Batch& batch, const StepOutput& output) {
-  samples_ += batch.end - batch.begin;
   const bool with_users = evaluating_ && !batch.user.empty();
   for (size_t task = 0; task < output.logits.size(); ++task) {
-    const std::vector<float>& labels = batch.labels[task];
+    const std::span<const float> labels = targets_.label(task);
+    const std::span<const float> weights = targets_.weight(task);
     for (uint32_t row = 0; row < batch.rows; ++row) {
-      if (labels[row] == kUnknownLabel) {
+      if (weights[row] == 0) {
         continue;
       }
       const size_t scene = batch.scene.empty() ? 0 : batch.scene[row];
@@ -39,8 +40,6 @@ void StepMetrics::OnStep(const Batch& batch, const StepOutput& output) {
 }
 
 void StepMetrics::TakeDelta(MetricsDelta& delta) {
-  delta.set_samples(delta.samples() + samples_);
-  samples_ = 0;
   for (size_t i = 0; i < metrics_.size(); ++i) {
     if (metrics_[i].count() == 0) {
       continue;

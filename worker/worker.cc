@@ -67,6 +67,14 @@ Status Worker::Wait() {
   return result_;
 }
 
+bool Worker::WaitFor(Duration timeout) {
+  MutexLock lock(mu_);
+  if (!done_) {
+    ended_.WaitFor(mu_, timeout);
+  }
+  return done_;
+}
+
 void Worker::Run(const WorkerOptions& options) {
   const Status result = Train(options);
   agent_->Stop();

@@ -39,6 +39,8 @@ class Worker {
 
   // Waits for the end of the job: Ok when it finished or was stopped, otherwise why not.
   Status Wait() AP_EXCLUDES(mu_);
+  // Whether the end came within `timeout`.
+  bool WaitFor(Duration timeout) AP_EXCLUDES(mu_);
 
   // Ends the worker as soon as the batch in hand is computed; what it has pushed stays. Wait then
   // says kCancelled.

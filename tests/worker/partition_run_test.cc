@@ -61,6 +61,7 @@ class CountingFeed final : public BatchFeed {
   }
 
   void TakeBadRows(MetricsDelta&) override {}
+  Status Finish() override { return Status(); }
   void Recycle(std::unique_ptr<PreparedBatch> batch) override { recycled_ += batch ? 1 : 0; }
 
   Position broken_at_ = ~Position{0};
@@ -91,6 +92,8 @@ class OnesComputer final : public StepComputer {
 
 class BatchRecorder final : public StepObserver {
  public:
+  void StartRun(Partition::Kind) override {}
+  void TakeDelta(MetricsDelta&) override {}
   void OnStep(const Batch& batch, const StepOutput&) override {
     batches_.emplace_back(batch.begin, batch.end);
   }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/data/job_defaults.h"
+
 namespace antiphon {
 namespace {
 
@@ -14,69 +16,94 @@ TrainingPlan TwoTasksTwoScenes() {
   return plan;
 }
 
-TEST(StepMetricsTest, CountsEachTaskInEachScene) {
-  StepMetrics metrics(TwoTasksTwoScenes());
-  Batch batch;
-  batch.rows = 3;
-  batch.begin = 10;
-  batch.end = 14;  // one of them was bad
-  batch.scene = {0, 1, 0};
-  batch.labels = {{1, 0, 0}, {kUnknownLabel, 1, 0}};
-  StepOutput output;
-  output.logits = {{2, -1, 0}, {0, 1, -1}};
-
-  metrics.StartRun(Partition::TRAIN);
-  metrics.OnStep(batch, output);
-  MetricsDelta delta;
-  metrics.TakeDelta(delta);
-
-  EXPECT_EQ(delta.samples(), 4);
-  ASSERT_EQ(delta.tasks_size(), 4);
-  EXPECT_EQ(delta.tasks(0).task(), 0);
-  EXPECT_EQ(delta.tasks(0).scene(), 0);
-  EXPECT_EQ(delta.tasks(0).count(), 2);
-  EXPECT_EQ(delta.tasks(0).positives(), 1);
-  EXPECT_EQ(delta.tasks(2).task(), 1);
-  EXPECT_EQ(delta.tasks(2).count(), 1);
+Job TwoTowersTwoScenes() {
+  Job job;
+  job.mutable_data_config()->add_scenes("home");
+  job.mutable_data_config()->add_scenes("song");
+  job.mutable_data_config()->set_scene_field("scene");
+  job.mutable_model_config()->set_model_class("LR");
+  for (const char* name : {"click", "gift"}) {
+    TaskTower* tower = job.mutable_model_config()->mutable_lr()->add_task_towers();
+    tower->set_tower_name(name);
+    tower->set_label_name(name);
+  }
+  FillDefaults(job);
+  return job;
 }
 
-TEST(StepMetricsTest, ForgetsWhatWasTaken) {
-  StepMetrics metrics(TwoTasksTwoScenes());
-  Batch batch;
-  batch.rows = 1;
-  batch.end = 1;
-  batch.scene = {0};
-  batch.labels = {{1}, {0}};
-  StepOutput output;
-  output.logits = {{2}, {0}};
-  metrics.OnStep(batch, output);
+class StepMetricsTest : public ::testing::Test {
+ protected:
+  // One sample of each scene with the given labels.
+  void Observe(float click, float gift) {
+    batch_.rows = 2;
+    batch_.end = 2;
+    batch_.scene = {0, 1};
+    batch_.labels = {{click, click}, {gift, gift}};
+    targets_.Fill(batch_);
+    StepOutput output;
+    output.logits = {{2, -1}, {0, 1}};
+    metrics_.OnStep(batch_, output);
+  }
+
+  Batch batch_;
+  TaskTargets targets_{TwoTowersTwoScenes()};
+  StepMetrics metrics_{TwoTasksTwoScenes(), targets_};
+};
+
+TEST_F(StepMetricsTest, CountsEachTaskInEachScene) {
+  metrics_.StartRun(Partition::TRAIN);
+  Observe(1, kUnknownLabel);
+  Observe(0, 1);
+  MetricsDelta delta;
+  metrics_.TakeDelta(delta);
+
+  ASSERT_EQ(delta.tasks_size(), 4);
+  EXPECT_EQ(delta.tasks(1).task(), 0);
+  EXPECT_EQ(delta.tasks(1).scene(), 1);
+  EXPECT_EQ(delta.tasks(1).count(), 2);
+  EXPECT_EQ(delta.tasks(1).positives(), 1);
+  EXPECT_EQ(delta.tasks(3).task(), 1);
+  EXPECT_EQ(delta.tasks(3).count(), 1);
+  EXPECT_EQ(delta.tasks(3).positives(), 1);
+}
+
+TEST_F(StepMetricsTest, ForgetsWhatWasTaken) {
+  Observe(1, 1);
   MetricsDelta first;
-  metrics.TakeDelta(first);
+  metrics_.TakeDelta(first);
 
   MetricsDelta second;
-  metrics.TakeDelta(second);
+  metrics_.TakeDelta(second);
 
+  EXPECT_EQ(first.tasks_size(), 4);
   EXPECT_EQ(second.tasks_size(), 0);
-  EXPECT_EQ(second.samples(), 0);
 }
 
-TEST(StepMetricsTest, ForgetsAnEvaluationThatCameToNothing) {
-  StepMetrics metrics(TwoTasksTwoScenes());
-  Batch batch;
-  batch.rows = 1;
-  batch.end = 1;
-  batch.scene = {0};
-  batch.labels = {{1}, {0}};
-  StepOutput output;
-  output.logits = {{2}, {0}};
-  metrics.StartRun(Partition::EVAL);
-  metrics.OnStep(batch, output);
+TEST_F(StepMetricsTest, ForgetsAnEvaluationThatCameToNothing) {
+  metrics_.StartRun(Partition::EVAL);
+  Observe(1, 1);
 
-  metrics.StartRun(Partition::EVAL);
+  metrics_.StartRun(Partition::EVAL);
   MetricsDelta delta;
-  metrics.TakeDelta(delta);
+  metrics_.TakeDelta(delta);
 
   EXPECT_EQ(delta.tasks_size(), 0);
+}
+
+TEST_F(StepMetricsTest, KeepsUsersApartInEvaluationsOnly) {
+  batch_.user = {7, 8};
+  metrics_.StartRun(Partition::TRAIN);
+  Observe(1, 1);
+  MetricsDelta training;
+  metrics_.TakeDelta(training);
+
+  metrics_.StartRun(Partition::EVAL);
+  Observe(1, 1);
+  MetricsDelta evaluation;
+  metrics_.TakeDelta(evaluation);
+
+  EXPECT_EQ(training.tasks(0).users_size(), 0);
+  EXPECT_EQ(evaluation.tasks(0).users_size(), 1);
 }
 
 }  // namespace

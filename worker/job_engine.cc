@@ -1,0 +1,119 @@
+#include "worker/job_engine.h"
+
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "common/data/job_check.h"
+#include "common/data/job_defaults.h"
+#include "models/input_layout.h"
+#include "models/model_config.h"
+#include "models/model_config_check.h"
+#include "models/model_runner.h"
+#include "models/parameter_schema.h"
+#include "stream/data_plan.h"
+#include "stream/file_source.h"
+#include "worker/read_ahead.h"
+#include "worker/step_metrics.h"
+
+namespace antiphon {
+namespace {
+
+class ModelComputer final : public StepComputer {
+ public:
+  explicit ModelComputer(std::unique_ptr<ModelRunner> runner) : runner_(std::move(runner)) {}
+
+  void Train(const StepInput& input, uint64_t seed, StepGradients& gradients,
+             StepOutput& output) override {
+    runner_->Train(input, seed, gradients, output);
+  }
+  void Score(const StepInput& input, StepOutput& output) override { runner_->Score(input, output); }
+
+  const TaskTargets& targets() const { return runner_->targets(); }
+
+ private:
+  std::unique_ptr<ModelRunner> runner_;
+};
+
+void SetConsistency(const TrainConfig& config, TrainingPlan& plan) {
+  if (config.sync_replicas()) {
+    plan.set_max_staleness(0);
+  } else if (config.has_max_staleness()) {
+    plan.set_max_staleness(config.max_staleness());
+  }
+}
+
+void SetNames(const Job& job, TrainingPlan& plan) {
+  for (const std::string& task : TaskNames(job.model_config())) {
+    plan.add_tasks(task);
+  }
+  *plan.mutable_scenes() = job.data_config().scenes();
+  for (const Metric& metric : job.eval_config().metrics_set()) {
+    if (metric.has_gauc()) {
+      *plan.mutable_gauc() = metric.gauc();
+    }
+  }
+}
+
+}  // namespace
+
+StatusOr<JobFile> LoadCheckedJob(FileSystem& fs, const std::string& path,
+                                 std::span<const std::string> overrides) {
+  AP_ASSIGN_OR_RETURN(JobFile file, LoadJob(fs, path, overrides));
+  std::vector<FieldError> errors = CheckJob(file.job);
+  std::vector<FieldError> model_errors = CheckModelConfig(file.job);
+  errors.insert(errors.end(), std::make_move_iterator(model_errors.begin()),
+                std::make_move_iterator(model_errors.end()));
+  if (!errors.empty()) {
+    return InvalidArgumentError(file.locations.Describe(errors));
+  }
+  return file;
+}
+
+StatusOr<TrainingPlan> JobEngine::MakePlan() {
+  const Job& job = file_.job;
+  TrainingPlan plan;
+  AP_ASSIGN_OR_RETURN(*plan.mutable_schema(), BuildParameterSchema(job));
+  AP_ASSIGN_OR_RETURN(DataPlan data, PlanData(job, file_.folder, fs_));
+  plan.mutable_features()->Assign(data.features.begin(), data.features.end());
+  plan.mutable_partitions()->Assign(data.partitions.begin(), data.partitions.end());
+  SetNames(job, plan);
+  SetConsistency(job.train_config(), plan);
+  plan.set_job_digest(JobDigest(job));
+  plan.set_job_name(job.name());
+  plan.set_job(JobText(job));
+  return plan;
+}
+
+StatusOr<TrainingEngine> JobEngine::MakeEngine(const TrainingPlan& plan, const ClusterView& view,
+                                               std::shared_ptr<Waker> waker) {
+  const Job& job = file_.job;
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<ModelRunner> runner,
+      ModelRunner::Create(job, plan.schema(), gemm_, {.compute_threads = compute_threads_}));
+  std::vector<TableId> table_of_column;
+  for (const InputLayout::Sparse& column : MakeInputLayout(job).sparse) {
+    table_of_column.push_back(column.table);
+  }
+  const DataConfig& data = job.data_config();
+  BadRowOptions bad_row_options{.max_bad_ratio = data.max_bad_ratio(), .side_path = ""};
+  if (!data.bad_rows_path().empty()) {
+    bad_row_options.side_path = ResolvePath(file_.folder, data.bad_rows_path());
+  }
+  auto bad_rows = std::make_unique<BadRows>(bad_row_options, fs_);
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<FileSource> source,
+      FileSource::Create(job, plan, file_.folder, ModelLabels(job.model_config()), fs_, *bad_rows));
+  auto computer = std::make_unique<ModelComputer>(std::move(runner));
+  TrainingEngine engine;
+  engine.observer = std::make_unique<StepMetrics>(plan, computer->targets());
+  engine.computer = std::move(computer);
+  engine.feed = std::make_unique<ReadAhead>(
+      std::move(source), BatchPreparer(plan.schema(), view, std::move(table_of_column)),
+      data.prefetch_size(), std::move(waker), std::move(bad_rows));
+  engine.pull_ahead_steps = job.train_config().pull_ahead_steps();
+  engine.gradient_clip_norm = job.train_config().gradient_clipping_by_norm();
+  return engine;
+}
+
+}  // namespace antiphon
