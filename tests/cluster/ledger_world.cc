@@ -1,0 +1,376 @@
+#include "tests/cluster/ledger_world.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/base/logging.h"
+#include "common/cluster/shard_map.h"
+#include "common/net/pending_call.h"
+#include "common/net/scheduler_link.h"
+#include "server/lane.h"
+#include "worker/session.h"
+
+namespace antiphon {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Longer than any run needs; a run that is not over by then hangs.
+constexpr Duration kPatience = 30min;
+
+Key KeyOf(PartitionId partition, Position position) {
+  return (uint64_t{partition} + 1) << 32 | position;
+}
+
+// Batches of a partition whose samples have a key each.
+class LedgerFeed final : public BatchFeed {
+ public:
+  LedgerFeed(const TrainingPlan& plan, const ClusterView& view, Position batch_size)
+      : plan_(plan), preparer_(plan.schema(), view, {0}), batch_size_(batch_size) {}
+
+  void Start(PartitionId partition, Position from, std::vector<Position> cuts) override {
+    partition_ = partition;
+    at_ = from;
+    cuts_ = std::move(cuts);
+  }
+
+  StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override {
+    const Position size = plan_.partitions(static_cast<int>(partition_)).end_record();
+    if (at_ >= size) {
+      return Outcome::kEnd;
+    }
+    Position end = std::min(size, (at_ / batch_size_ + 1) * batch_size_);
+    for (const Position cut : cuts_) {
+      end = cut > at_ ? std::min(end, cut) : end;
+    }
+    batch = std::make_unique<PreparedBatch>();
+    batch->batch.partition = partition_;
+    batch->batch.begin = at_;
+    batch->batch.end = end;
+    batch->batch.rows = static_cast<uint32_t>(end - at_);
+    SparseColumn& column = batch->batch.sparse.emplace_back();
+    column.offsets.push_back(0);
+    for (; at_ < end; ++at_) {
+      column.keys.push_back(KeyOf(partition_, at_));
+      column.offsets.push_back(static_cast<uint32_t>(column.keys.size()));
+    }
+    preparer_.Prepare(*batch);
+    return Outcome::kBatch;
+  }
+
+  void TakeBadRows(MetricsDelta&) override {}
+  Status Finish() override { return Status(); }
+  void Recycle(std::unique_ptr<PreparedBatch>) override {}
+
+ private:
+  const TrainingPlan& plan_;
+  BatchPreparer preparer_;
+  const Position batch_size_;
+  PartitionId partition_ = 0;
+  Position at_ = 0;
+  std::vector<Position> cuts_;
+};
+
+// The gradient of every key is -1, and the table learns by plain SGD at rate 1.
+class LedgerComputer final : public StepComputer {
+ public:
+  void Train(const StepInput& input, uint64_t, StepGradients& gradients, StepOutput&) override {
+    gradients.tables.assign(1, std::vector<float>(input.table_rows[0].size(), -1.0F));
+  }
+  void Score(const StepInput&, StepOutput&) override {}
+};
+
+// The ledger measures nothing.
+class BlindObserver final : public StepObserver {
+ public:
+  void StartRun(Partition::Kind) override {}
+  void OnStep(const Batch&, const StepOutput&) override {}
+  void TakeDelta(MetricsDelta&) override {}
+};
+
+class LedgerEngine final : public EngineFactory {
+ public:
+  LedgerEngine(const TrainingPlan& plan, Position batch_size, uint32_t pull_ahead)
+      : plan_(plan), batch_size_(batch_size), pull_ahead_(pull_ahead) {}
+
+  StatusOr<TrainingPlan> MakePlan() override { return plan_; }
+
+  StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan, const ClusterView& view,
+                                      std::shared_ptr<Waker>) override {
+    TrainingEngine engine;
+    engine.feed = std::make_unique<LedgerFeed>(plan, view, batch_size_);
+    engine.computer = std::make_unique<LedgerComputer>();
+    engine.observer = std::make_unique<BlindObserver>();
+    engine.pull_ahead_steps = pull_ahead_;
+    return engine;
+  }
+
+ private:
+  const TrainingPlan& plan_;
+  const Position batch_size_;
+  const uint32_t pull_ahead_;
+};
+
+std::unique_ptr<Endpoint> MustOpen(MemoryTransport& transport, const std::string& name,
+                                   const std::string& address) {
+  StatusOr<std::unique_ptr<Endpoint>> endpoint =
+      transport.Open({.name = name, .listen_address = address});
+  CHECK(endpoint.ok()) << endpoint.status();
+  return std::move(endpoint).value();
+}
+
+SchedulerLinkOptions LinkTo(const Scheduler& scheduler, Role role, Incarnation incarnation) {
+  SchedulerLinkOptions options{.scheduler_address = scheduler.address(),
+                               .incarnation = incarnation,
+                               .registration = {},
+                               .register_timeout = kPatience,
+                               .scheduler_timeout = kPatience};
+  options.registration.set_role(role);
+  return options;
+}
+
+}  // namespace
+
+// One lane and the link that registers it.
+struct LedgerWorld::SimServer {
+  SimServer(LedgerWorld& world, const std::string& name)
+      : incarnation(++world.last_incarnation_),
+        endpoint(MustOpen(world.transport_, name, "mem://" + name)),
+        link_endpoint(MustOpen(world.transport_, name + ".link", "")),
+        lane(*endpoint, world.clock_, world.fs_,
+             {.incarnation = incarnation, .position_check = world.options_.check}),
+        link(*link_endpoint, world.clock_, Registration(*world.scheduler_),
+             [](HeartbeatRequest&) {}) {}
+
+  SchedulerLinkOptions Registration(const Scheduler& scheduler) const {
+    SchedulerLinkOptions options = LinkTo(scheduler, ROLE_SERVER, incarnation);
+    options.registration.add_lane_addresses(endpoint->address());
+    return options;
+  }
+
+  const Incarnation incarnation;
+  std::unique_ptr<Endpoint> endpoint;
+  std::unique_ptr<Endpoint> link_endpoint;
+  Lane lane;
+  SchedulerLink link;
+};
+
+// A session, once registered, and the link that keeps it alive.
+struct LedgerWorld::SimWorker {
+  SimWorker(LedgerWorld& world, std::string its_name)
+      : name(std::move(its_name)),
+        incarnation(++world.last_incarnation_),
+        clock(world.clock_),
+        endpoint(MustOpen(world.transport_, name, "")),
+        link_endpoint(MustOpen(world.transport_, name + ".link", "")),
+        rpc(*endpoint, world.clock_, {.incarnation = incarnation}, nullptr),
+        factory(world.plan_, world.batch_size_, world.pull_ahead_),
+        link(*link_endpoint, world.clock_, LinkTo(*world.scheduler_, ROLE_WORKER, incarnation),
+             [](HeartbeatRequest&) {}),
+        scheduler(*endpoint->Connect(world.scheduler_->address())) {}
+
+  void Poll() {
+    link.Poll(Duration::zero());
+    if (!link.registered()) {
+      return;
+    }
+    if (session == nullptr) {
+      session = std::make_unique<Session>(
+          rpc, clock, factory,
+          SessionOptions{.scheduler = scheduler, .node = link.registration().node()});
+    }
+    rpc.Poll(Duration::zero());
+    while (session->Advance()) {
+    }
+  }
+
+  bool over() const { return link.ended() || (session != nullptr && session->done()); }
+
+  const std::string name;
+  const Incarnation incarnation;
+  Clock& clock;
+  std::unique_ptr<Endpoint> endpoint;
+  std::unique_ptr<Endpoint> link_endpoint;
+  RpcNode rpc;
+  LedgerEngine factory;
+  SchedulerLink link;
+  const PeerId scheduler;
+  std::unique_ptr<Session> session;
+  Time asleep_until{};
+};
+
+LedgerWorld::LedgerWorld(const LedgerWorldOptions& options)
+    : options_(options), rng_(options.seed) {
+  DrawShape();
+  const auto servers = static_cast<uint32_t>(1 + rng_.Below(3));
+  SchedulerOptions scheduler_options;
+  scheduler_options.listen_address = "mem://scheduler";
+  scheduler_options.servers = servers;
+  scheduler_options.workers_expected = wanted_workers_;
+  scheduler_options.cluster_id = options.seed + 1;
+  StatusOr<std::unique_ptr<Scheduler>> scheduler =
+      Scheduler::Create(scheduler_options, transport_, fs_, clock_);
+  CHECK(scheduler.ok()) << scheduler.status();
+  scheduler_ = std::move(scheduler).value();
+  for (uint32_t i = 0; i < servers; ++i) {
+    servers_.push_back(std::make_unique<SimServer>(*this, "lane" + std::to_string(i)));
+  }
+  for (uint32_t i = 0; i < wanted_workers_; ++i) {
+    StartWorker();
+  }
+  transport_.SetFaults({.seed = options.seed,
+                        .loss = 0.05 * rng_.Uniform(),
+                        .duplication = 0.05 * rng_.Uniform(),
+                        .delay_min = 0ms,
+                        .delay_max = std::chrono::milliseconds(1 + rng_.Below(20)),
+                        .reorder = rng_.Chance(0.5)});
+}
+
+LedgerWorld::~LedgerWorld() = default;
+
+void LedgerWorld::DrawShape() {
+  batch_size_ = 1 + rng_.Below(8);
+  wanted_workers_ = static_cast<uint32_t>(1 + rng_.Below(4));
+  kills_left_ = static_cast<int>(rng_.Below(4));
+  naps_left_ = static_cast<int>(rng_.Below(3));
+
+  ParameterSchema* schema = plan_.mutable_schema();
+  schema->set_seed(options_.seed);
+  schema->set_shard_count(16);
+  schema->set_chunk_floats(1024);
+  TableSpec* table = schema->add_tables();
+  table->set_name("samples");
+  table->set_dim(1);
+  table->mutable_optimizer()
+      ->mutable_sgd_optimizer()
+      ->mutable_learning_rate()
+      ->mutable_constant_learning_rate()
+      ->set_learning_rate(1);
+  table->mutable_initializer()->mutable_constant_initializer()->set_value(0);
+  const uint64_t partitions = 1 + rng_.Below(6);
+  for (uint64_t i = 0; i < partitions; ++i) {
+    Partition* partition = plan_.add_partitions();
+    partition->set_kind(Partition::TRAIN);
+    partition->set_stage(static_cast<uint32_t>(2 * (i / 3)));
+    partition->set_epoch(static_cast<uint32_t>(i / 3));
+    partition->set_path("ledger");
+    partition->set_begin_record(0);
+    partition->set_end_record(20 + rng_.Below(60));
+  }
+  plan_.add_tasks("count");
+  const uint64_t consistency = rng_.Below(3);
+  if (consistency < 2) {
+    plan_.set_max_staleness(consistency == 0 ? 0 : static_cast<uint32_t>(1 + rng_.Below(3)));
+  }
+  if (consistency > 0) {
+    pull_ahead_ = static_cast<uint32_t>(rng_.Below(3));
+  }
+}
+
+void LedgerWorld::StartWorker() {
+  workers_.push_back(
+      std::make_unique<SimWorker>(*this, "worker" + std::to_string(last_incarnation_)));
+}
+
+void LedgerWorld::Disturb() {
+  if (workers_.empty() || !rng_.Chance(0.005)) {
+    return;
+  }
+  const size_t victim = rng_.Below(workers_.size());
+  if (kills_left_ > 0 && rng_.Chance(0.5)) {
+    --kills_left_;
+    ++kills_;
+    transport_.Kill(workers_[victim]->name);
+    transport_.Kill(workers_[victim]->name + ".link");
+    workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(victim));
+  } else if (naps_left_ > 0) {
+    --naps_left_;
+    ++naps_;
+    workers_[victim]->asleep_until =
+        clock_.Now() + std::chrono::milliseconds(500 + rng_.Below(9000));
+  }
+}
+
+void LedgerWorld::PollEverybody() {
+  scheduler_->Poll(Duration::zero());
+  for (const std::unique_ptr<SimServer>& server : servers_) {
+    if (rng_.Chance(0.8)) {
+      server->lane.Poll(Duration::zero());
+    }
+    server->link.Poll(Duration::zero());
+  }
+  for (const std::unique_ptr<SimWorker>& worker : workers_) {
+    if (worker->asleep_until <= clock_.Now() && rng_.Chance(0.8)) {
+      worker->Poll();
+    }
+  }
+}
+
+bool LedgerWorld::JobHasEnded() const {
+  return scheduler_->state() == JOB_FINISHED || scheduler_->state() == JOB_FAILED;
+}
+
+LedgerOutcome LedgerWorld::Run() {
+  const Time deadline = clock_.Now() + kPatience;
+  while (!JobHasEnded() && clock_.Now() < deadline) {
+    clock_.Advance(std::chrono::microseconds(500 + rng_.Below(4000)));
+    Disturb();
+    PollEverybody();
+    std::erase_if(workers_,
+                  [](const std::unique_ptr<SimWorker>& worker) { return worker->over(); });
+    if (workers_.size() < wanted_workers_ && !JobHasEnded() && rng_.Chance(0.01)) {
+      StartWorker();
+    }
+  }
+  LedgerOutcome outcome;
+  outcome.finished = scheduler_->state() == JOB_FINISHED;
+  outcome.kills = kills_;
+  outcome.naps = naps_;
+  if (!outcome.finished) {
+    outcome.problem =
+        scheduler_->state() == JOB_FAILED ? scheduler_->result().ToString() : "the job did not end";
+    return outcome;
+  }
+  CountWeights(outcome);
+  return outcome;
+}
+
+void LedgerWorld::CountWeights(LedgerOutcome& outcome) {
+  transport_.SetFaults({});
+  const std::unique_ptr<Endpoint> endpoint = MustOpen(transport_, "reader", "");
+  RpcNode rpc(*endpoint, clock_, {.incarnation = 1}, nullptr);
+  const ClusterView view = scheduler_->status().view();
+  rpc.SetCluster(view.cluster_id(), view.epoch());
+  std::vector<PeerId> lanes;
+  for (const LaneAddress& lane : view.lanes()) {
+    lanes.push_back(*endpoint->Connect(lane.address()));
+  }
+  for (int p = 0; p < plan_.partitions_size(); ++p) {
+    for (Position position = 0; position < plan_.partitions(p).end_record(); ++position) {
+      ExplainRequest request;
+      request.set_table(0);
+      request.set_key(KeyOf(static_cast<PartitionId>(p), position));
+      const ShardId shard = ShardOfKey(0, request.key(), view.shard_count());
+      PendingCall call(rpc);
+      call.Start(lanes[view.lane_of_shard(static_cast<int>(shard))], METHOD_EXPLAIN, request, {},
+                 {});
+      while (!call.ready()) {
+        clock_.Advance(1ms);
+        for (const std::unique_ptr<SimServer>& server : servers_) {
+          server->lane.Poll(Duration::zero());
+        }
+        rpc.Poll(Duration::zero());
+      }
+      ExplainReply reply;
+      const Status status = call.Take(reply);
+      CHECK(status.ok()) << status;
+      const float weight = reply.weights_size() > 0 ? reply.weights(0) : 0;
+      ++outcome.samples;
+      outcome.never += weight == 0 ? 1 : 0;
+      outcome.repeatedly += weight > 1 ? 1 : 0;
+    }
+  }
+}
+
+}  // namespace antiphon

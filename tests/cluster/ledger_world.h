@@ -1,0 +1,79 @@
+// LedgerWorld: a scheduler, lanes and workers on one thread, one fake clock and one seed, trained
+// on a ledger: sample i adds 1 to key i, so after any run every key must hold exactly 1.
+//
+// Faults come from the seed: messages are lost, doubled, delayed and overtaken; workers are killed
+// and replaced, or sleep until their lease is over and wake up as zombies. The same seed always
+// gives the same run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/rng.h"
+#include "common/net/memory_transport.h"
+#include "proto/plan.pb.h"
+#include "scheduler/scheduler.h"
+#include "server/position_ledger.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_file_system.h"
+
+namespace antiphon {
+
+struct LedgerWorldOptions {
+  uint64_t seed = 1;
+  PositionCheck check = PositionCheck::kOn;
+};
+
+// What a run came to.
+struct LedgerOutcome {
+  bool finished = false;  // the job ended within the simulated time
+  std::string problem;    // of the scheduler, when it did not
+  int never = 0;          // samples that nobody trained
+  int repeatedly = 0;     // samples that were trained more than once
+  int kills = 0;
+  int naps = 0;
+  int samples = 0;
+
+  bool exact() const { return finished && never == 0 && repeatedly == 0; }
+};
+
+class LedgerWorld {
+ public:
+  explicit LedgerWorld(const LedgerWorldOptions& options);
+  ~LedgerWorld();
+
+  LedgerOutcome Run();
+
+ private:
+  struct SimServer;
+  struct SimWorker;
+
+  void DrawShape();
+  void StartWorker();
+  void Disturb();
+  void PollEverybody();
+  bool JobHasEnded() const;
+  void CountWeights(LedgerOutcome& outcome);
+
+  const LedgerWorldOptions options_;
+  Rng rng_;
+  FakeClock clock_;
+  MemoryFileSystem fs_;
+  MemoryTransport transport_{clock_};
+  TrainingPlan plan_;
+  Position batch_size_ = 1;
+  uint32_t pull_ahead_ = 0;
+  uint32_t wanted_workers_ = 1;
+  int kills_left_ = 0;
+  int naps_left_ = 0;
+  int kills_ = 0;
+  int naps_ = 0;
+  Incarnation last_incarnation_ = 1000;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::vector<std::unique_ptr<SimServer>> servers_;
+  std::vector<std::unique_ptr<SimWorker>> workers_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,49 @@
+// The proof of exactly once: whatever is lost, doubled, delayed, killed or put to sleep, every
+// sample trains its row once. ANTIPHON_LEDGER_SEEDS says how many worlds are tried.
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/cluster/ledger_world.h"
+
+namespace antiphon {
+namespace {
+
+uint64_t SeedCount() {
+  const char* text = std::getenv("ANTIPHON_LEDGER_SEEDS");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1000;
+}
+
+TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
+  int kills = 0;
+  int naps = 0;
+  int samples = 0;
+  const uint64_t seeds = SeedCount();
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    const LedgerOutcome outcome = LedgerWorld({.seed = seed}).Run();
+    ASSERT_TRUE(outcome.exact()) << "seed " << seed << ": " << outcome.never << " never, "
+                                 << outcome.repeatedly << " repeatedly trained of "
+                                 << outcome.samples << "; " << outcome.problem;
+    kills += outcome.kills;
+    naps += outcome.naps;
+    samples += outcome.samples;
+  }
+  std::cout << seeds << " worlds, " << samples << " samples, " << kills << " workers killed, "
+            << naps << " put to sleep: every row is 1\n";
+  EXPECT_GT(kills, 0);
+  EXPECT_GT(naps, 0);
+}
+
+TEST(SampleLedgerTest, NoticesWhenPositionsAreNotChecked) {
+  int wrong = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const LedgerOutcome outcome = LedgerWorld({.seed = seed, .check = PositionCheck::kOff}).Run();
+    wrong += outcome.exact() ? 0 : 1;
+  }
+  EXPECT_GT(wrong, 10);
+}
+
+}  // namespace
+}  // namespace antiphon

@@ -1,0 +1,143 @@
+// ps_train: a whole job in one process: scheduler, servers and workers as threads that talk
+// through memory.
+#include <atomic>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <gflags/gflags.h>
+
+#include "common/base/clock.h"
+#include "common/base/command_line.h"
+#include "common/base/file_system.h"
+#include "common/base/logging.h"
+#include "common/base/signals.h"
+#include "common/data/job_defaults.h"
+#include "common/math/gemm.h"
+#include "common/net/memory_transport.h"
+#include "tools/local/local_cluster.h"
+#include "worker/job_engine.h"
+
+DEFINE_string(job, "", "the job file");
+DEFINE_bool(check_job, false, "check the job, print it with its defaults, and exit");
+DEFINE_uint32(servers, 1, "servers");
+DEFINE_uint32(workers, 1, "workers");
+DEFINE_uint32(lanes, 1, "lanes of each server");
+DEFINE_uint32(compute_threads, 0, "threads of each worker; 0: the cores, divided by the workers");
+DEFINE_string(gemm, "auto", "matrix library: auto, eigen, openblas or onednn");
+DEFINE_string(snapshot_dir, "", "folder for the snapshot at the end; empty: none is written");
+DEFINE_string(restore, "", "a snapshot, or a folder of snapshots, to go on from");
+DEFINE_string(report, "", "file for the figures of the run, as JSON");
+DEFINE_string(tensorboard, "", "folder for TensorBoard events");
+DEFINE_bool(quiet, false, "do not show progress");
+DECLARE_string(log_dir);  // glog's
+
+namespace antiphon {
+namespace {
+
+constexpr char kProgram[] = "ps_train";
+constexpr char kAbout[] =
+    "trains a job in one process\n"
+    "  --set=path.to.field=value changes a field of the job; may be given many times";
+constexpr Duration kLookForSignalsEvery = std::chrono::milliseconds(100);
+
+Status CheckCount(const std::string& flag, uint32_t value, uint32_t min, uint32_t max) {
+  if (value >= min && value <= max) {
+    return Status();
+  }
+  return InvalidArgumentError("--" + flag + "=" + std::to_string(value) + ", expected " +
+                              std::to_string(min) + " to " + std::to_string(max));
+}
+
+Status CheckFlags() {
+  if (FLAGS_job.empty()) {
+    return InvalidArgumentError("--job is missing, expected --job=FILE");
+  }
+  AP_RETURN_IF_ERROR(CheckCount("servers", FLAGS_servers, 1, 64));
+  AP_RETURN_IF_ERROR(CheckCount("workers", FLAGS_workers, 1, 64));
+  AP_RETURN_IF_ERROR(CheckCount("lanes", FLAGS_lanes, 1, 64));
+  return CheckCount("compute_threads", FLAGS_compute_threads, 0, 256);
+}
+
+LocalClusterOptions OptionsFromFlags(const Job& job) {
+  std::random_device random;
+  LocalClusterOptions options;
+  options.scheduler.snapshot_dir = FLAGS_snapshot_dir;
+  options.scheduler.restore_dir = FLAGS_restore;
+  options.scheduler.outputs.report_path = FLAGS_report;
+  options.scheduler.outputs.tensorboard_dir = FLAGS_tensorboard;
+  if (!FLAGS_quiet) {
+    options.scheduler.outputs.progress = &std::cout;
+    options.scheduler.outputs.progress_style =
+        isatty(STDOUT_FILENO) != 0 ? ProgressStyle::kLiveLine : ProgressStyle::kLines;
+  }
+  options.servers = FLAGS_servers;
+  options.lanes = FLAGS_lanes;
+  options.job_digest = JobDigest(job);
+  options.seed = uint64_t{random()} << 32 | random();
+  options.listen_address = [](const std::string& name) { return "mem://" + name; };
+  return options;
+}
+
+int ComputeThreads() {
+  if (FLAGS_compute_threads > 0) {
+    return static_cast<int>(FLAGS_compute_threads);
+  }
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency() / FLAGS_workers));
+}
+
+Status Train(const JobFile& job, const Gemm& gemm, FileSystem& fs) {
+  SystemClock clock;
+  std::atomic<bool> stop = false;
+  // The watcher comes first, so that every thread inherits its blocked signals.
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<SignalWatcher> signals,
+                      SignalWatcher::Start([&stop](int) { stop = true; }));
+  MemoryTransport transport(clock);
+  std::vector<std::unique_ptr<JobEngine>> engines;
+  std::vector<EngineFactory*> factories;
+  for (uint32_t i = 0; i < FLAGS_workers; ++i) {
+    engines.push_back(std::make_unique<JobEngine>(job, fs, gemm, ComputeThreads()));
+    factories.push_back(engines.back().get());
+  }
+  AP_ASSIGN_OR_RETURN(
+      const std::unique_ptr<LocalCluster> cluster,
+      LocalCluster::Start(OptionsFromFlags(job.job), transport, fs, clock, factories));
+  while (!cluster->WaitFor(kLookForSignalsEvery)) {
+    if (stop) {
+      cluster->Stop();
+      return CancelledError("stopped by a signal");
+    }
+  }
+  return cluster->Wait();
+}
+
+Status Run(std::span<char* const> arguments) {
+  std::vector<std::string> overrides;
+  const RepeatedFlag repeated[] = {{"set", &overrides}};
+  AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, repeated));
+  AP_RETURN_IF_ERROR(CheckFlags());
+  AP_ASSIGN_OR_RETURN(const GemmBackend backend, ParseGemmBackend(FLAGS_gemm));
+  InitLogging({.program = arguments[0], .log_dir = FLAGS_log_dir});
+  PosixFileSystem fs;
+  AP_ASSIGN_OR_RETURN(const JobFile job, LoadCheckedJob(fs, FLAGS_job, overrides));
+  if (FLAGS_check_job) {
+    std::cout << JobText(job.job);
+    return Status();
+  }
+  return Train(job, Gemm::Create(backend), fs);
+}
+
+}  // namespace
+}  // namespace antiphon
+
+int main(int argc, char** argv) {
+  const antiphon::Status status = antiphon::Run({argv, static_cast<size_t>(argc)});
+  antiphon::FlushLogging();
+  return antiphon::ExitWith(antiphon::kProgram, status);
+}
