@@ -100,7 +100,7 @@ void Conductor::Begin(const std::vector<PartitionProgress>& resume,
 }
 
 StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation sender, Time now) {
-  AP_ASSIGN_OR_RETURN(Node * node, HearWorker(sender, now));
+  AP_RETURN_IF_ERROR(HearWorker(sender, now).status());
   LeaseReply reply;
   reply.set_tick(request.tick());
   reply.set_action(LeaseReply::WAIT);
@@ -117,8 +117,8 @@ StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation s
     clock_.Leave(sender);
   }
   if (grant.answer == LeaseBook::Answer::kFinished && lifecycle_.ended()) {
+    // Its agent still waits for the heartbeat that says how the job ended: not told before that.
     reply.set_action(LeaseReply::FINISHED);
-    node->told_end = true;
   }
   if (grant.answer == LeaseBook::Answer::kLease) {
     reply.set_action(trains ? LeaseReply::TRAIN : LeaseReply::EVALUATE);

@@ -7,7 +7,9 @@ void InitLogging(const LoggingOptions& options) {
   FLAGS_log_dir = options.log_dir;
   FLAGS_minloglevel = options.min_severity;
   FLAGS_logbufsecs = 0;
-  google::InitGoogleLogging(options.program.c_str());
+  // glog keeps the pointer for the names of its files.
+  static const std::string program = options.program;
+  google::InitGoogleLogging(program.c_str());
 }
 
 void FlushLogging() {
