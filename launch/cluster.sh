@@ -30,7 +30,11 @@ deadline=0        # of the phase, on bash's SECONDS
 ended=""          # keeper of the process that await_end saw end, and that process's exit code
 ended_code=0
 
-say() { echo "$program: $*" >&2; }
+# On a terminal a message takes the place of the live line, which is drawn again below it.
+say() {
+  [ ! -t 2 ] || printf '\r\e[K' >&2
+  echo "$program: $*" >&2
+}
 
 # fail CODE MESSAGE...
 fail() {

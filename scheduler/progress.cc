@@ -11,7 +11,10 @@ namespace antiphon {
 namespace {
 
 constexpr Duration kLiveEvery = std::chrono::milliseconds(500);
-constexpr const char* kStartOfLine = "\r\x1b[K";
+// The line is drawn over the last one. A terminal that is too narrow cuts it off: wrapped, it could
+// not be drawn over.
+constexpr const char* kStartOfLine = "\r\x1b[K\x1b[?7l";
+constexpr const char* kEndOfLine = "\x1b[?7h";
 
 std::string WaitingText(const JobView& job) {
   std::string text = "waiting: " + std::to_string(job.servers) + " of " +
@@ -102,7 +105,7 @@ bool Progress::Due(Time now) const {
 
 void Progress::Write(const std::string& text) {
   if (style_ == ProgressStyle::kLiveLine) {
-    *out_ << kStartOfLine << text << std::flush;
+    *out_ << kStartOfLine << text << kEndOfLine << std::flush;
     line_is_open_ = true;
   } else if (text != last_text_) {
     // A job that only waits says so once.

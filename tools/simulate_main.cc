@@ -18,7 +18,7 @@
 #include "simulation/sample_set.h"
 
 DEFINE_string(out, "", "folder for the samples; it is created, and must be empty");
-DEFINE_int64(samples, 1000000, "training samples");
+DEFINE_int64(samples, 1500000, "training samples");
 DEFINE_int64(eval_samples, 160000, "held-out samples");
 DEFINE_uint64(seed, 1, "the platform's seed; equal flags give equal bytes");
 DEFINE_int32(days, 14, "length of the period in days");

@@ -44,7 +44,8 @@ namespace {
 constexpr char kProgram[] = "ps_train";
 constexpr char kAbout[] =
     "trains a job in one process\n"
-    "  --set=path.to.field=value changes a field of the job; may be given many times";
+    "  --set=path.to.field=value changes a field of the job; may be given many times\n"
+    "  without --log_dir only warnings and errors are logged, on standard error";
 constexpr Duration kLookForSignalsEvery = std::chrono::milliseconds(100);
 
 Status CheckCount(const std::string& flag, uint32_t value, uint32_t min, uint32_t max) {
@@ -123,7 +124,10 @@ Status Run(std::span<char* const> arguments) {
   AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, repeated));
   AP_RETURN_IF_ERROR(CheckFlags());
   AP_ASSIGN_OR_RETURN(const GemmBackend backend, ParseGemmBackend(FLAGS_gemm));
-  InitLogging({.program = arguments[0], .log_dir = FLAGS_log_dir});
+  // Standard error shares the terminal with the progress: only what went wrong belongs there.
+  InitLogging({.program = arguments[0],
+               .log_dir = FLAGS_log_dir,
+               .min_severity = FLAGS_log_dir.empty() ? google::WARNING : google::INFO});
   PosixFileSystem fs;
   AP_ASSIGN_OR_RETURN(const JobFile job, LoadCheckedJob(fs, FLAGS_job, overrides));
   if (FLAGS_check_job) {

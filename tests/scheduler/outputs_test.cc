@@ -111,7 +111,7 @@ TEST_F(OutputsTest, DrawsALiveLineAgainAndLeavesItAtTheEnd) {
 
   progress.ShowEnd(view_);
 
-  EXPECT_THAT(out.str(), HasSubstr("\r\x1b[K300 / 300 samples"));
+  EXPECT_THAT(out.str(), HasSubstr("\r\x1b[K\x1b[?7l300 / 300 samples"));
   EXPECT_THAT(out.str(), HasSubstr("\nheld-out evaluation\nTASK   SCENE  SAMPLES     AUC"));
   EXPECT_THAT(out.str(), HasSubstr("\nfinished: 300 samples in 4.0 s\n"));
 }
