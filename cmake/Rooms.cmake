@@ -56,15 +56,19 @@ function(antiphon_room folder)
   endif()
   string(REPLACE "/" "_" rooms "${ARG_ROOMS}")
   target_link_libraries(${room} ${scope} ${rooms} ${ARG_LINKS} Threads::Threads)
-  set(vectorise "-O3;-fno-trapping-math")
+  set(vectorise "-fno-trapping-math")
+  if(NOT ANTIPHON_SANITIZE)  # Eigen, checked at each step and at -O3, takes the compiler minutes
+    list(PREPEND vectorise -O3)
+  endif()
   foreach(source ${sources})
     if(source MATCHES "_avx2\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
         "-march=x86-64-v3;${vectorise}")
     elseif(source MATCHES "_avx512\\.cc$")
       # g++ 12 warns of its own AVX-512 intrinsics (GCC bug 105593).
+      set(wrong_warnings -Wno-uninitialized -Wno-maybe-uninitialized)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "-march=x86-64-v4;-mprefer-vector-width=512;-Wno-maybe-uninitialized;${vectorise}")
+        "-march=x86-64-v4;-mprefer-vector-width=512;${wrong_warnings};${vectorise}")
     elseif(source MATCHES "_generic\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${vectorise}")
     endif()
