@@ -68,8 +68,15 @@ void MetricsBoard::AddTo(Sums& sums, const Parsed& parts) {
   }
 }
 
-void MetricsBoard::CountBadRows(const MetricsDelta& delta) {
+void MetricsBoard::CountRowsAndTime(const MetricsDelta& delta) {
   bad_rows_ += delta.bad_rows();
+  const StepSeconds& seconds = delta.step_seconds();
+  step_seconds_.set_steps(step_seconds_.steps() + seconds.steps());
+  step_seconds_.set_read_wait(step_seconds_.read_wait() + seconds.read_wait());
+  step_seconds_.set_lane_wait(step_seconds_.lane_wait() + seconds.lane_wait());
+  step_seconds_.set_copy(step_seconds_.copy() + seconds.copy());
+  step_seconds_.set_compute(step_seconds_.compute() + seconds.compute());
+  step_seconds_.set_other(step_seconds_.other() + seconds.other());
   for (const BadRowCount& bad : delta.bad_row_reasons()) {
     const bool known = bad_row_reasons_.contains(bad.reason());
     const bool room = bad_row_reasons_.size() < kMaxReasons;
@@ -87,14 +94,14 @@ Status MetricsBoard::AddTraining(const MetricsDelta& delta) {
   }
   AddTo(newer_, parsed);
   newer_samples_ += delta.samples();
-  CountBadRows(delta);
+  CountRowsAndTime(delta);
   return Status();
 }
 
 Status MetricsBoard::HoldEvaluation(Incarnation worker, const MetricsDelta& delta) {
   AP_ASSIGN_OR_RETURN(Parsed parsed, Parse(delta));
   held_[worker].push_back(std::move(parsed));
-  CountBadRows(delta);
+  CountRowsAndTime(delta);
   return Status();
 }
 

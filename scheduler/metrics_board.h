@@ -65,6 +65,8 @@ class MetricsBoard {
   static constexpr uint64_t window_samples() { return 25'000; }
 
   uint64_t bad_rows() const { return bad_rows_; }
+  // Of all training threads together.
+  const StepSeconds& step_seconds() const { return step_seconds_; }
   const std::map<std::string, uint64_t>& bad_row_reasons() const { return bad_row_reasons_; }
   const TrainingPlan& plan() const { return *plan_; }
 
@@ -74,7 +76,7 @@ class MetricsBoard {
 
   StatusOr<Parsed> Parse(const MetricsDelta& delta) const;
   static void AddTo(Sums& sums, const Parsed& parts);
-  void CountBadRows(const MetricsDelta& delta);
+  void CountRowsAndTime(const MetricsDelta& delta);
   std::vector<TaskSummary> Summarize(const Sums& sums) const;
   Sums NewSums() const;
 
@@ -89,6 +91,7 @@ class MetricsBoard {
   Sums evaluation_;
   std::vector<Evaluation> evaluations_;
   uint64_t bad_rows_ = 0;
+  StepSeconds step_seconds_;
   std::map<std::string, uint64_t> bad_row_reasons_;
 };
 

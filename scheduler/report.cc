@@ -55,6 +55,10 @@ void AddMetrics(Json& json, const MetricsBoard& metrics) {
   const TrainingPlan& plan = metrics.plan();
   json["job"] = plan.job_name();
   json["bad_rows"] = metrics.bad_rows();
+  const StepSeconds& seconds = metrics.step_seconds();
+  json["time"] = {{"steps", seconds.steps()},         {"read_wait", seconds.read_wait()},
+                  {"lane_wait", seconds.lane_wait()}, {"copy", seconds.copy()},
+                  {"compute", seconds.compute()},     {"other", seconds.other()}};
   json["bad_row_reasons"] = Json::object();
   for (const auto& [reason, count] : metrics.bad_row_reasons()) {
     json["bad_row_reasons"][reason] = count;

@@ -10,10 +10,6 @@
 namespace antiphon {
 namespace {
 
-// Pushes that may be under way while the worker goes on: enough to hide a round trip, few enough
-// to keep memory and staleness small.
-constexpr size_t kMaxUnretiredSteps = 4;
-
 constexpr CallOptions kOpenOptions{.deadline = std::chrono::seconds(30),
                                    .retry_after = std::chrono::seconds(1)};
 
@@ -166,6 +162,7 @@ bool PartitionRun::StartPulls() {
       feed_ended_ = true;
       break;
     }
+    context_.step_clock.Begin(StepClock::Activity::kCopy);
     std::unique_ptr<Step> step = NewStep();
     step->batch = std::move(batch);
     PullStep(*step);
@@ -220,19 +217,24 @@ bool PartitionRun::ComputeNext() {
       return false;
     }
   }
+  context_.step_clock.Begin(StepClock::Activity::kCopy);
   if (!ApplyReplies(step)) {
     return false;
   }
   StepInput input;
   FillInput(step, input);
   const Batch& batch = step.batch->batch;
+  context_.step_clock.Begin(StepClock::Activity::kCompute);
   if (training()) {
     const uint64_t seed = Mix64(context_.seed, Mix64(lease_.partition, batch.begin));
     context_.computer.Train(input, seed, gradients_, output_);
+    context_.step_clock.Begin(StepClock::Activity::kCopy);
     PushStep(step);
   } else {
     context_.computer.Score(input, output_);
   }
+  context_.step_clock.Begin(StepClock::Activity::kOther);
+  context_.step_clock.CountStep();
   observer_.OnStep(batch, output_);
   step.computed = true;
   --uncomputed_;

@@ -21,6 +21,7 @@
 #include "worker/batch_feed.h"
 #include "worker/dense_mirror.h"
 #include "worker/lane_step.h"
+#include "worker/step_clock.h"
 #include "worker/step_computer.h"
 #include "worker/step_observer.h"
 
@@ -34,6 +35,7 @@ struct RunContext {
   BatchFeed& feed;
   StepComputer& computer;
   DenseMirror& dense;
+  StepClock& step_clock;
   uint64_t seed = 0;
   uint32_t pull_ahead_steps = 0;
   float gradient_clip_norm = 0;
@@ -64,12 +66,22 @@ class PartitionRun {
   // kStaleEpoch: the lease was taken away. Anything else ends the worker.
   const Status& status() const { return status_; }
 
+  // What the run waits for when Advance has nothing to do.
+  StepClock::Activity waits_for() const {
+    return uncomputed_ == 0 && steps_.size() < kMaxUnretiredSteps ? StepClock::Activity::kReadWait
+                                                                  : StepClock::Activity::kLaneWait;
+  }
+
   const HeldLease& lease() const { return lease_; }
   Tick tick() const { return tick_; }
   // All samples before it are in every lane (or, in evaluation, scored).
   Position position() const { return position_; }
 
  private:
+  // Pushes that may be under way while the worker goes on: enough to hide a round trip, few enough
+  // to keep memory and staleness small.
+  static constexpr size_t kMaxUnretiredSteps = 4;
+
   // One lane's answer to the opening of the partition.
   class Opening;
   // A batch on its way.

@@ -20,7 +20,13 @@ Buffer Serialize(const google::protobuf::MessageLite& message) {
 }  // namespace
 
 Session::Session(RpcNode& rpc, Clock& clock, EngineFactory& factory, const SessionOptions& options)
-    : rpc_(rpc), clock_(clock), factory_(factory), options_(options), call_(rpc), report_(rpc) {}
+    : rpc_(rpc),
+      clock_(clock),
+      factory_(factory),
+      options_(options),
+      call_(rpc),
+      report_(rpc),
+      step_clock_(clock) {}
 
 bool Session::Advance() {
   switch (state_) {
@@ -118,6 +124,7 @@ Status Session::Connect(const GetPlanReply& reply, const Message& message) {
                                               .feed = *engine_.feed,
                                               .computer = *engine_.computer,
                                               .dense = *dense_,
+                                              .step_clock = step_clock_,
                                               .seed = plan_.schema().seed(),
                                               .pull_ahead_steps = engine_.pull_ahead_steps,
                                               .gradient_clip_norm = engine_.gradient_clip_norm});
@@ -169,8 +176,10 @@ void Session::OnLease(const LeaseReply& reply) {
 bool Session::Run() {
   const bool progress = run_->Advance();
   if (!run_->done()) {
+    step_clock_.Begin(progress ? StepClock::Activity::kOther : run_->waits_for());
     return ReportProgress() || progress;
   }
+  step_clock_.Begin(StepClock::Activity::kOther);
   tick_ = run_->tick();
   if (run_->status().code() == StatusCode::kStaleEpoch) {
     LOG(WARNING) << "lease of partition " << run_->lease().partition
@@ -217,6 +226,7 @@ void Session::StartReport(bool run_is_done) {
   MetricsDelta delta;
   engine_.observer->TakeDelta(delta);
   engine_.feed->TakeBadRows(delta);
+  step_clock_.TakeSeconds(*delta.mutable_step_seconds());
   ReportRequest request;
   request.set_node(options_.node);
   request.set_sequence(++report_sequence_);

@@ -95,6 +95,7 @@ class Session {
 
   TrainingPlan plan_;
   TrainingEngine engine_;
+  StepClock step_clock_;
   std::unique_ptr<DenseMirror> dense_;
   std::unique_ptr<RunContext> context_;
   std::unique_ptr<PartitionRun> run_;

@@ -132,6 +132,7 @@ class PartitionRunTest : public ::testing::Test {
                                                        .feed = *feed_,
                                                        .computer = computer_,
                                                        .dense = *dense_,
+                                                       .step_clock = step_clock_,
                                                        .seed = 1,
                                                        .pull_ahead_steps = pull_ahead});
     run_ = std::make_unique<PartitionRun>(
@@ -161,6 +162,7 @@ class PartitionRunTest : public ::testing::Test {
   std::unique_ptr<DenseMirror> dense_;
   std::unique_ptr<CountingFeed> feed_;
   OnesComputer computer_;
+  StepClock step_clock_{clock_};
   BatchRecorder recorder_;
   std::unique_ptr<RunContext> context_;
   std::unique_ptr<PartitionRun> run_;

@@ -1,0 +1,155 @@
+#include "tests/cluster/trained_model.h"
+
+#include <cstring>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "common/base/clock.h"
+#include "common/base/file_system.h"
+#include "common/base/rng.h"
+#include "common/ckpt/lane_file_reader.h"
+#include "common/ckpt/snapshot_manifest.h"
+#include "common/data/job_defaults.h"
+#include "common/math/gemm.h"
+#include "common/net/memory_transport.h"
+#include "tools/local/local_cluster.h"
+#include "worker/job_engine.h"
+
+namespace antiphon {
+namespace {
+
+constexpr size_t kRowHeaderBytes = 16;
+
+constexpr char kSmallJob[] = R"(
+name: "small"
+seed: 5
+train_input_path: "small.csv"
+eval_input_path: "small.csv"
+train_config {
+  optimizer_config { rowwise_adagrad_optimizer {
+    learning_rate { constant_learning_rate { learning_rate: 0.1 } } } }
+  optimizer_config { adam_optimizer {
+    learning_rate { constant_learning_rate { learning_rate: 0.001 } } } }
+}
+data_config {
+  batch_size: 64
+  with_header: true
+  num_epochs: 2
+  partition_size: 500
+  shuffle_buffer_size: 300
+  label_fields: ["click", "buy"]
+  input_fields { input_name: "click" input_type: INT64 }
+  input_fields { input_name: "buy" input_type: INT64 }
+  input_fields { input_name: "user" }
+  input_fields { input_name: "item" }
+  input_fields { input_name: "price" input_type: DOUBLE }
+}
+feature_config {
+  features { input_names: "user" embedding_dim: 8 }
+  features { input_names: "item" embedding_dim: 4 }
+  features { input_names: "price" feature_type: RawFeature normalizers: MIN_MAX }
+}
+model_config {
+  model_class: "MMoE"
+  feature_groups { group_name: "all" feature_names: ["user", "item", "price"] }
+  mmoe {
+    num_expert: 3
+    expert_dnn { hidden_units: [16, 8] dropout_ratio: 0.1 }
+    task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: [8] } }
+    task_towers { tower_name: "buy" label_name: "buy" dnn { hidden_units: [8] } }
+  }
+}
+)";
+
+TrainedModel ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
+  TrainedModel model;
+  const StatusOr<std::string> folder = FindNewestSnapshot(fs, snapshot_dir);
+  EXPECT_TRUE(folder.ok()) << folder.status();
+  const StatusOr<SnapshotManifest> manifest = ReadManifest(fs, *folder);
+  EXPECT_TRUE(manifest.ok()) << manifest.status();
+  for (const SnapshotFile& file : manifest->files()) {
+    StatusOr<std::unique_ptr<LaneFileReader>> reader = LaneFileReader::Open(fs, *folder, file);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    for (;;) {
+      StatusOr<std::optional<LaneBlock>> block = (*reader)->Next();
+      EXPECT_TRUE(block.ok()) << block.status();
+      if (!block.ok() || !block->has_value()) {
+        break;
+      }
+      const LaneBlock& content = **block;
+      const auto* bytes = reinterpret_cast<const char*>(content.payload.data());
+      if (content.kind == BlockKind::kChunk) {
+        model.chunks[{content.subject, content.index}].assign(bytes, content.payload.size());
+        continue;
+      }
+      const size_t stride = content.payload.size() / content.count;
+      for (uint32_t i = 0; i < content.count; ++i, bytes += stride) {
+        Key key = 0;
+        std::memcpy(&key, bytes, sizeof(key));
+        model.rows[{content.subject, key}].assign(bytes + kRowHeaderBytes,
+                                                  stride - kRowHeaderBytes);
+      }
+    }
+  }
+  return model;
+}
+
+}  // namespace
+
+std::string WriteSmallJob(const std::string& folder) {
+  PosixFileSystem fs;
+  EXPECT_TRUE(fs.MakeDirectories(folder).ok());
+  Rng rng(7);
+  std::string csv = "click,buy,user,item,price\n";
+  for (int i = 0; i < 2000; ++i) {
+    const uint64_t user = rng.Below(100);
+    const uint64_t item = rng.Below(300);
+    const int click = rng.Chance(user % 2 == 0 ? 0.6 : 0.2) ? 1 : 0;
+    const int buy = click == 1 && rng.Chance(item % 3 == 0 ? 0.5 : 0.1) ? 1 : 0;
+    csv += std::to_string(click) + "," + std::to_string(buy) + ",u" + std::to_string(user) + ",i" +
+           std::to_string(item) + "," + std::to_string(rng.Uniform()) + "\n";
+  }
+  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.csv", csv).ok());
+  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.textproto", kSmallJob).ok());
+  return folder + "/small.textproto";
+}
+
+TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
+                           const TrainSetup& setup) {
+  PosixFileSystem fs;
+  SystemClock clock;
+  const StatusOr<JobFile> job = LoadCheckedJob(fs, job_path, setup.overrides);
+  EXPECT_TRUE(job.ok()) << job.status();
+  if (!job.ok()) {
+    return {};
+  }
+  const Gemm gemm = Gemm::Create(GemmBackend::kEigen);
+  MemoryTransport transport(clock);
+  std::vector<std::unique_ptr<JobEngine>> engines;
+  std::vector<EngineFactory*> factories;
+  for (uint32_t i = 0; i < setup.workers; ++i) {
+    engines.push_back(std::make_unique<JobEngine>(*job, fs, gemm, setup.compute_threads));
+    factories.push_back(engines.back().get());
+  }
+  LocalClusterOptions options;
+  options.scheduler.snapshot_dir = snapshot_dir;
+  options.scheduler.restore_dir = setup.restore_dir;
+  options.servers = setup.servers;
+  options.lanes = setup.lanes;
+  options.job_digest = JobDigest(job->job);
+  options.seed = 1;
+  options.listen_address = [](const std::string& name) { return "mem://" + name; };
+  StatusOr<std::unique_ptr<LocalCluster>> cluster =
+      LocalCluster::Start(options, transport, fs, clock, factories);
+  EXPECT_TRUE(cluster.ok()) << cluster.status();
+  if (!cluster.ok()) {
+    return {};
+  }
+  const Status result = (*cluster)->Wait();
+  EXPECT_TRUE(result.ok()) << result;
+  (*cluster)->Stop();
+  return ReadModel(fs, snapshot_dir);
+}
+
+}  // namespace antiphon

@@ -1,0 +1,37 @@
+// Trains a small job through a whole cluster in one process and reads what the servers then hold.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/types.h"
+
+namespace antiphon {
+
+struct TrainSetup {
+  uint32_t servers = 1;
+  uint32_t lanes = 1;
+  uint32_t workers = 1;
+  int compute_threads = 1;
+  std::vector<std::string> overrides = {};  // of the small job
+  std::string restore_dir = {};             // empty: from nothing
+};
+
+// The model's bits, by what they belong to: weights and optimizer state, without the rows' headers.
+struct TrainedModel {
+  std::map<std::pair<TableId, Key>, std::string> rows;
+  std::map<std::pair<BlockId, uint32_t>, std::string> chunks;
+};
+
+// Writes a job (an MMoE of two tasks on two ids and a number, 2,000 samples, 2 epochs) and its data
+// into `folder`. Returns the job file's path.
+std::string WriteSmallJob(const std::string& folder);
+
+// Trains it and reads the snapshot that it leaves in `snapshot_dir`. Any error fails the test.
+TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
+                           const TrainSetup& setup);
+
+}  // namespace antiphon
