@@ -31,7 +31,7 @@ StatusOr<RegisterReply> Conductor::Register(const RegisterRequest& request, Inca
 }
 
 StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarnation sender,
-                                              Time now) {
+                                              uint64_t request_id, Time now) {
   AP_ASSIGN_OR_RETURN(Node * node, members_.Hear(sender, now));
   if (request.lanes_size() > static_cast<int>(node->lane_addresses.size())) {
     return InvalidArgumentError(node->Name() + " reports " + std::to_string(request.lanes_size()) +
@@ -49,7 +49,11 @@ StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarna
   if (!lifecycle_.result().ok()) {
     reply.set_reason(lifecycle_.result().message());
   }
-  node->told_end = node->told_end || reply.state() >= JOB_FINISHED;
+  // A repeat counts for nothing: its sender may have had the first answer, which said that the job
+  // still runs, and takes no second one.
+  const bool is_repeat = node->last_heartbeat == request_id;
+  node->last_heartbeat = request_id;
+  node->told_end = node->told_end || (reply.state() >= JOB_FINISHED && !is_repeat);
   return reply;
 }
 

@@ -39,7 +39,9 @@ class Conductor {
   explicit Conductor(const ConductorOptions& options);
 
   StatusOr<RegisterReply> Register(const RegisterRequest& request, Incarnation sender, Time now);
-  StatusOr<HeartbeatReply> Heartbeat(HeartbeatRequest& request, Incarnation sender, Time now);
+  // `request_id` is that of the message: a repeated heartbeat has the same one again.
+  StatusOr<HeartbeatReply> Heartbeat(HeartbeatRequest& request, Incarnation sender,
+                                     uint64_t request_id, Time now);
   // `view` is null until the lanes are ready; the caller adds the plan's bytes when it is not.
   StatusOr<GetPlanReply> GetPlan(Incarnation sender, const ClusterView* view, Time now);
   Status ProposePlan(const Buffer& bytes, Incarnation sender, Time now);

@@ -36,6 +36,7 @@ struct Node {
   uint64_t job_digest = 0;                  // of a worker
   NodeStatus::Health health = NodeStatus::ALIVE;
   Time last_heard;
+  uint64_t last_heartbeat = 0;    // its request id
   bool told_end = false;          // a heartbeat was answered with a state that ends the job
   std::string death;              // why it is dead: "no heartbeat for 2.6 s"
   std::vector<LaneStatus> lanes;  // of a server, from its last heartbeat

@@ -151,7 +151,8 @@ Status Scheduler::AnswerNode(Request& request) {
     case METHOD_HEARTBEAT: {
       HeartbeatRequest meta;
       AP_RETURN_IF_ERROR(request.Parse(meta));
-      AP_ASSIGN_OR_RETURN(const HeartbeatReply reply, job_.Heartbeat(meta, sender, now));
+      AP_ASSIGN_OR_RETURN(const HeartbeatReply reply,
+                          job_.Heartbeat(meta, sender, request.header.request_id, now));
       rpc_.Reply(to, reply, {});
       return Status();
     }

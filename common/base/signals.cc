@@ -1,13 +1,12 @@
 #include "common/base/signals.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <poll.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 #include <utility>
 
@@ -18,6 +17,26 @@ namespace antiphon {
 namespace {
 
 constexpr int kShellSignalBase = 128;  // a shell reports signal n as 128 + n
+constexpr uint8_t kStop = 0;           // in the pipe, where signals have their numbers
+
+// Where the handler writes, -1 when nobody watches. A handler can reach nothing but a global.
+std::atomic<int> handler_fd = -1;
+
+void PassOn(int signal) {
+  const int saved_errno = errno;
+  const auto number = static_cast<uint8_t>(signal);
+  // A full pipe has more signals in it than anybody will ask for.
+  [[maybe_unused]] const ssize_t written = write(handler_fd.load(), &number, sizeof(number));
+  errno = saved_errno;
+}
+
+sigset_t WatchedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
 
 Status SystemError(const char* what) {
   return InternalError(std::string(what) + ": " + std::strerror(errno));
@@ -28,61 +47,58 @@ Status SystemError(const char* what) {
 StatusOr<std::unique_ptr<SignalWatcher>> SignalWatcher::Start(
     std::function<void(int signal)> on_signal) {
   ::signal(SIGPIPE, SIG_IGN);
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC) != 0 || fcntl(fds[1], F_SETFL, O_NONBLOCK) != 0) {
+    return SystemError("cannot open a pipe for signals");
+  }
+  std::unique_ptr<SignalWatcher> watcher(new SignalWatcher(fds[0], fds[1], std::move(on_signal)));
+  const sigset_t signals = WatchedSignals();
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) {
     return SystemError("cannot block signals");
   }
-  const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signal_fd < 0) {
-    return SystemError("cannot open a signalfd");
+  struct sigaction action = {};
+  action.sa_handler = PassOn;
+  action.sa_flags = SA_RESTART;
+  if (sigaction(SIGINT, &action, nullptr) != 0 || sigaction(SIGTERM, &action, nullptr) != 0) {
+    return SystemError("cannot handle signals");
   }
-  const int stop_fd = eventfd(0, EFD_CLOEXEC);
-  if (stop_fd < 0) {
-    const Status status = SystemError("cannot open an eventfd");
-    close(signal_fd);
-    return status;
-  }
-  return std::unique_ptr<SignalWatcher>(
-      new SignalWatcher(signal_fd, stop_fd, std::move(on_signal)));
+  return watcher;
 }
 
-SignalWatcher::SignalWatcher(int signal_fd, int stop_fd, std::function<void(int signal)> on_signal)
-    : signal_fd_(signal_fd), stop_fd_(stop_fd), on_signal_(std::move(on_signal)) {
+SignalWatcher::SignalWatcher(int read_fd, int write_fd, std::function<void(int signal)> on_signal)
+    : read_fd_(read_fd), write_fd_(write_fd), on_signal_(std::move(on_signal)) {
+  CHECK_EQ(handler_fd.exchange(write_fd), -1) << "a process has one SignalWatcher";
   thread_ = Thread("signals", [this] { Watch(); });
 }
 
 SignalWatcher::~SignalWatcher() {
-  const uint64_t one = 1;
-  CHECK_EQ(write(stop_fd_, &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
+  handler_fd.store(-1);
+  while (write(write_fd_, &kStop, sizeof(kStop)) < 0) {
+    CHECK(errno == EINTR || errno == EAGAIN) << std::strerror(errno);
+  }
   thread_.Join();
-  close(signal_fd_);
-  close(stop_fd_);
+  close(read_fd_);
+  close(write_fd_);
 }
 
 void SignalWatcher::Watch() {
+  // One thread at least must be open to signals, or they would wait for ever.
+  const sigset_t signals = WatchedSignals();
+  CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &signals, nullptr), 0);
   bool called = false;
   while (true) {
-    pollfd fds[] = {{.fd = signal_fd_, .events = POLLIN, .revents = 0},
-                    {.fd = stop_fd_, .events = POLLIN, .revents = 0}};
-    if (poll(fds, 2, -1) < 0) {
+    uint8_t number = kStop;
+    if (read(read_fd_, &number, sizeof(number)) != static_cast<ssize_t>(sizeof(number))) {
       continue;  // interrupted
     }
-    if (fds[1].revents != 0) {
+    if (number == kStop) {
       return;
     }
-    signalfd_siginfo info;
-    if (read(signal_fd_, &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) {
-      continue;
-    }
-    const int signal = static_cast<int>(info.ssi_signo);
     if (called) {
-      _exit(kShellSignalBase + signal);
+      _exit(kShellSignalBase + number);
     }
     called = true;
-    on_signal_(signal);
+    on_signal_(number);
   }
 }
 

@@ -64,8 +64,9 @@ void SchedulerLink::SendHeartbeat() {
   const Duration period = HeartbeatPeriod(registration_);
   next_call_at_ = clock_.Now() + period;
   const Duration left = last_heard_ + options_.scheduler_timeout - clock_.Now();
+  // Repeated before the next one is due: a lost message must not cost a whole beat.
   rpc_.Call(scheduler_, METHOD_HEARTBEAT, request, {},
-            {.deadline = std::max(left, Duration::zero()), .retry_after = period}, *this);
+            {.deadline = std::max(left, Duration::zero()), .retry_after = period / 2}, *this);
 }
 
 void SchedulerLink::OnReply(CallId, const Status& status, const Message& reply) {

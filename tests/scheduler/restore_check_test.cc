@@ -40,6 +40,18 @@ TEST(RestoreCheckTest, AcceptsTheSameSchemaAndAnotherSeed) {
   EXPECT_TRUE(CheckSchemasFit(Schema(), planned).ok());
 }
 
+TEST(RestoreCheckTest, AcceptsAnotherLearningRate) {
+  ParameterSchema planned = Schema();
+  planned.mutable_tables(0)
+      ->mutable_optimizer()
+      ->mutable_adagrad_optimizer()
+      ->mutable_learning_rate()
+      ->mutable_constant_learning_rate()
+      ->set_learning_rate(0.5F);
+
+  EXPECT_TRUE(CheckSchemasFit(Schema(), planned).ok());
+}
+
 TEST(RestoreCheckTest, NamesTheDifference) {
   EXPECT_THAT(ErrorAfter([](auto& s) { s.set_shard_count(8); }),
               HasSubstr("the number of shards is 16 in the snapshot and 8 in the job"));
