@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""launch/local with the real programs: what it says of good ends and of bad ones."""
+
+import os
+import re
+import signal
+import subprocess
+
+import sample_job
+from cluster import BIN, ROOT, ClusterTest, main, run, until
+
+
+class LaunchLocalTest(ClusterTest):
+    def launch(self, samples, *flags):
+        """Starts a job; returns the launcher and the path of its standard error."""
+        self.run_dir = self.folder / "run"
+        command = [
+            "launch/local", f"--job={sample_job.write_job(self.folder, samples)}", f"--bin={BIN}",
+            f"--log_dir={self.run_dir}", f"--report={self.folder}/report.json", *flags]
+        errors = self.folder / "stderr"
+        with open(errors, "wb") as out:
+            launcher = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=out)
+        self.addCleanup(self.end, launcher)
+        return launcher, errors
+
+    def end(self, launcher):
+        if launcher.poll() is None:
+            launcher.terminate()
+            launcher.wait(30)
+
+    def pid_of(self, name):
+        def look():
+            pids = self.run_dir / "pids"
+            found = re.search(rf"^{name} (\d+)$", pids.read_text(), re.M) if pids.exists() else None
+            return found and int(found[1])
+        return until(look, f"{name} has a pid")
+
+    def test_a_good_job_ends_without_a_warning(self):
+        launcher, errors = self.launch(20_000)
+
+        self.assertEqual(launcher.wait(60), 0, errors.read_text())
+        self.assertNotRegex(errors.read_text(), "warning|error")
+
+    def test_one_line_names_the_server_that_was_killed(self):
+        launcher, errors = self.launch(2_000_000, "--set=data_config.batch_size=8")
+        pid = self.pid_of("server 1")
+        until(lambda: "see it with" in errors.read_text(), "everything runs")
+
+        os.kill(pid, signal.SIGKILL)
+
+        self.assertEqual(launcher.wait(60), 69, errors.read_text())
+        lines = [line for line in errors.read_text().splitlines()
+                 if line.startswith("launch/local: ") and "server" in line and "servers" not in line]
+        self.assertEqual(len(lines), 1, errors.read_text())
+        self.assertRegex(lines[0], rf"error: server 1 \(pid {pid}\): killed by SIGKILL, see ")
+
+    def test_sigterm_is_an_orderly_end_for_each_program(self):
+        launcher, errors = self.launch(2_000_000, "--linger")
+        address = until(lambda: re.search(r"--scheduler=(\S+)", errors.read_text()), "it runs")[1]
+        until(lambda: run(BIN / "ps_ctl", f"--scheduler={address}", "status").stdout, "it answers")
+
+        os.kill(self.pid_of("worker 1"), signal.SIGTERM)  # this one leaves, the job goes on
+        launcher.terminate()
+
+        self.assertEqual(launcher.wait(60), 128 + signal.SIGTERM, errors.read_text())
+        self.assertNotIn("killed", errors.read_text())
+
+
+if __name__ == "__main__":
+    main()
