@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/cluster/shard_map.h"
+#include "scheduler/restore_check.h"
 
 namespace antiphon {
 namespace {
@@ -43,6 +44,7 @@ void ClusterBuilder::Start(const TrainingPlan& plan, const ClusterView& view,
   restore_folder_ = restore_folder;
   restore_.set_directory(restore_folder);
   *restore_.mutable_files() = manifest.files();
+  restore_.set_forget_positions(!SamePartitions(manifest.plan(), plan));
   if (const Status status = lanes_.Connect(view); !status.ok()) {
     Fail(status);
     return;

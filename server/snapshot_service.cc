@@ -53,8 +53,12 @@ Status SnapshotService::Restore(const RestoreRequest& request, RestoreReply& rep
     AP_RETURN_IF_ERROR(restorer.ReadFile(request.directory(), file));
   }
   AP_RETURN_IF_ERROR(restorer.Finish());
-  AP_RETURN_IF_ERROR(
-      state_.ledger.Restore(store->shard_count(), store->shards(), restorer.groups()));
+  if (request.forget_positions()) {
+    state_.ledger.Reset(store->shard_count(), store->shards());
+  } else {
+    AP_RETURN_IF_ERROR(
+        state_.ledger.Restore(store->shard_count(), store->shards(), restorer.groups()));
+  }
   state_.store = std::move(store);
   state_.handles.Clear();
   restored_.set_rows(restorer.rows());

@@ -173,6 +173,24 @@ TEST_F(LaneSnapshotTest, FencesTheLeasesOfBeforeTheRestore) {
             StatusCode::kStaleEpoch);
 }
 
+TEST_F(LaneSnapshotTest, ForgetsPositionsThatMeanNothingToTheJob) {
+  TestLanes old_lanes(1, fs_);
+  old_lanes.Configure();
+  Train(old_lanes, 0, 0, 10);
+  RestoreRequest restore = Save(old_lanes);
+  restore.set_forget_positions(true);
+
+  TestLanes lane(1, fs_);
+  lane.Configure();
+  ASSERT_TRUE(RestoreAll(lane, restore).ok());
+
+  EXPECT_EQ(Model(lane), Model(old_lanes));
+  EXPECT_THAT(lane.Call(0, METHOD_OPEN_PARTITION, OpenRequest(0, 1))
+                  .Parse<OpenPartitionReply>()
+                  .applied_through(),
+              ElementsAre(0));
+}
+
 TEST_F(LaneSnapshotTest, RepeatedRequestsWriteAndReadOnce) {
   TestLanes lanes(1, fs_);
   lanes.Configure();
