@@ -32,7 +32,8 @@ class BadInputTest(ClusterTest):
         line = 1 + sample_job.JOB[:sample_job.JOB.index("batch_size")].count("\n")
         for command in (("ps_worker", f"--scheduler={NOBODY}"), ("ps_train",)):
             self.expect_error(run(BIN / command[0], *command[1:], f"--job={wrong}"), USAGE,
-                              rf"wrong\.textproto:{line}:3: ", "batch_sise", 'did you mean "batch_size"')
+                              rf"wrong\.textproto:{line}:3: ", "batch_sise",
+                              'did you mean "batch_size"')
 
     def test_missing_data_is_named(self):
         pathlib.Path(self.folder / "train.csv").unlink()

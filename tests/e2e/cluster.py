@@ -65,7 +65,8 @@ class Process:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} still runs after {seconds} s:\n{self.said()}") from None
+            raise AssertionError(
+                f"{self.name} still runs after {seconds} s:\n{self.said()}") from None
 
 
 class Cluster:
@@ -89,7 +90,8 @@ class Cluster:
               "the scheduler has an address")
         self.address = address_file.read_text().strip() if address_file.exists() else ""
         self.servers = [
-            start(f"server-{i}", "ps_server", f"--scheduler={self.address}") for i in range(servers)]
+            start(f"server-{i}", "ps_server", f"--scheduler={self.address}")
+            for i in range(servers)]
         self.workers = [
             start(f"worker-{i}", "ps_worker", f"--scheduler={self.address}", f"--job={job}",
                   *worker_flags)
@@ -117,7 +119,8 @@ class Cluster:
         return until(look, what)
 
     def wait_until_training(self, at_least=1):
-        return self.wait_until(lambda status: status["samples_trained"] >= at_least, "the job trains")
+        return self.wait_until(
+            lambda status: status["samples_trained"] >= at_least, "the job trains")
 
     def report(self):
         return json.loads(self.report_path.read_text())
@@ -144,7 +147,8 @@ class ClusterTest(unittest.TestCase):
         """Every process but those of `but` ends by itself with 0."""
         for process in cluster.processes:
             if process not in but:
-                self.assertEqual(process.wait(), 0, f"{process.name}\n{cluster.what_everybody_said()}")
+                code = process.wait()
+                self.assertEqual(code, 0, f"{process.name}\n{cluster.what_everybody_said()}")
 
     def expect_error(self, result, code, *patterns):
         """`result` of `run` has this exit code, and one line of it matches all patterns."""

@@ -31,7 +31,8 @@ READY = frame(COMMAND, b"\x05READY" + b"\x0bSocket-Type" + struct.pack(">I", 6) 
 
 def nonsense(rng):
     """One message: a few frames of random bytes, sometimes with a beginning that looks right."""
-    frames = [rng.randbytes(rng.choice((0, 1, 7, 64, 80, 300, 2000))) for _ in range(rng.randint(1, 4))]
+    sizes = (0, 1, 7, 64, 80, 300, 2000)
+    frames = [rng.randbytes(rng.choice(sizes)) for _ in range(rng.randint(1, 4))]
     if rng.random() < 0.5:
         frames[0] = MAGIC + frames[0]
     last = len(frames) - 1
@@ -92,8 +93,8 @@ class GarbageTest(ClusterTest):
     def test_nonsense_at_every_port_harms_nobody(self):
         rng = random.Random(SEED)
         cluster = self.start(
-            sample_job.write_job(self.folder, 100_000), worker_flags=["--set=data_config.batch_size=8"],
-            scheduler_flags=["--linger"])
+            sample_job.write_job(self.folder, 100_000),
+            worker_flags=["--set=data_config.batch_size=8"], scheduler_flags=["--linger"])
         cluster.wait_until_training()
         ports = [port for process in (cluster.scheduler, *cluster.servers)
                  for port in listening_ports(process.popen.pid)]

@@ -50,7 +50,7 @@ class LaunchLocalTest(ClusterTest):
 
         self.assertEqual(launcher.wait(60), 69, errors.read_text())
         lines = [line for line in errors.read_text().splitlines()
-                 if line.startswith("launch/local: ") and "server" in line and "servers" not in line]
+                 if line.startswith("launch/local: error: server")]
         self.assertEqual(len(lines), 1, errors.read_text())
         self.assertRegex(lines[0], rf"error: server 1 \(pid {pid}\): killed by SIGKILL, see ")
 

@@ -12,10 +12,11 @@ class RestoreTest(ClusterTest):
         super().setUp()
         self.job = sample_job.write_job(self.folder, SAMPLES)
         self.snapshots = self.folder / "snapshots"
-        first = self.start(self.job, name="first", scheduler_flags=[f"--snapshot_dir={self.snapshots}"])
+        first = self.start(
+            self.job, name="first", scheduler_flags=[f"--snapshot_dir={self.snapshots}"])
         self.expect_good_end(first)
         self.first_report = first.report()
-        self.assertGreater(self.first_report["eval"]["click"]["auc"], 0.65, "it has learned something")
+        self.assertGreater(self.first_report["eval"]["click"]["auc"], 0.65, "it has learned")
 
     def expect_same_evaluation(self, servers):
         """Restores, and evaluates after training that teaches nothing."""
