@@ -38,7 +38,7 @@ JobState Lifecycle::StateFor(Role role) const {
   return lingers_ && role == ROLE_SERVER ? JOB_RUNNING : state_;
 }
 
-bool Lifecycle::Over(Time now, bool all_told) const {
+bool Lifecycle::Over(Time now, bool all_told) {
   if (!ended() || lingers_) {
     return false;
   }
@@ -46,7 +46,11 @@ bool Lifecycle::Over(Time now, bool all_told) const {
   if (state_ == JOB_FAILED) {
     return since >= options_.failure_linger;
   }
-  return all_told || since >= options_.finish_wait;
+  if (all_told && !all_told_at_.has_value()) {
+    all_told_at_ = now;
+  }
+  return since >= options_.finish_wait ||
+         (all_told_at_.has_value() && now - *all_told_at_ >= options_.goodbye);
 }
 
 }  // namespace antiphon

@@ -6,6 +6,7 @@
 // still runs) until it is stopped. A state machine without a thread; `now` is passed in.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
@@ -17,6 +18,8 @@ namespace antiphon {
 struct LifecycleOptions {
   Duration failure_linger = std::chrono::seconds(2);
   Duration finish_wait = std::chrono::seconds(3);
+  // Between the last answer and the end: a connection that closes too early takes answers along.
+  Duration goodbye = std::chrono::milliseconds(300);
   bool linger = false;
 };
 
@@ -38,7 +41,7 @@ class Lifecycle {
   const Status& result() const { return result_; }
 
   // Whether the scheduler may end. `all_told`: every node that lives has been told of the end.
-  bool Over(Time now, bool all_told) const;
+  bool Over(Time now, bool all_told);
 
  private:
   void End(JobState state, const Status& result, Time now);
@@ -47,6 +50,7 @@ class Lifecycle {
   JobState state_ = JOB_WAITING;
   Status result_;
   Time ended_at_;
+  std::optional<Time> all_told_at_;
   bool lingers_ = false;
 };
 

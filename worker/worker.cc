@@ -10,6 +10,9 @@ namespace {
 // The longest that the training thread sleeps without looking whether the job is over.
 constexpr Duration kLookAround = std::chrono::milliseconds(50);
 
+// How long a finished worker waits to hear how the job ended.
+constexpr Duration kGoodbye = std::chrono::seconds(4);
+
 std::string HostName() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
@@ -108,11 +111,14 @@ Status Worker::Train(const WorkerOptions& options) {
 }
 
 Status Worker::WaitForTheEnd() {
-  while (!agent_->result().has_value() && !stop_.load()) {
+  // The last lease has said that the job is finished. The agent may hear of a late failure; that
+  // the scheduler is gone by now is none.
+  const Time patience = clock_.Now() + kGoodbye;
+  while (!agent_->result().has_value() && !stop_.load() && clock_.Now() < patience) {
     endpoint_->Receive(kLookAround);
   }
   const std::optional<Status> over = agent_->result();
-  return over.has_value() ? *over : Status();
+  return over.has_value() && over->code() != StatusCode::kUnavailable ? *over : Status();
 }
 
 }  // namespace antiphon

@@ -30,14 +30,23 @@ TEST(LifecycleTest, StaysAfterAFailureSoThatAllLearnOfIt) {
 }
 
 TEST(LifecycleTest, EndsOnceAllKnowOfTheFinishOrHadTheirTime) {
-  Lifecycle life({.finish_wait = seconds(3)});
+  Lifecycle life({.finish_wait = seconds(3), .goodbye = seconds(1)});
   life.Run();
   life.Finish(kStart);
 
   EXPECT_FALSE(life.Over(kStart, false));
-  EXPECT_TRUE(life.Over(kStart, true));
-  EXPECT_TRUE(life.Over(kStart + seconds(3), false));
+  EXPECT_FALSE(life.Over(kStart + seconds(1), true));  // the last answer is still on its way
+  EXPECT_TRUE(life.Over(kStart + seconds(2), true));
   EXPECT_TRUE(life.result().ok());
+}
+
+TEST(LifecycleTest, EndsWithoutANodeThatNeverAsks) {
+  Lifecycle life({.finish_wait = seconds(3)});
+  life.Run();
+  life.Finish(kStart);
+
+  EXPECT_FALSE(life.Over(kStart + seconds(2), false));
+  EXPECT_TRUE(life.Over(kStart + seconds(3), false));
 }
 
 TEST(LifecycleTest, KeepsServersWhenItLingers) {
@@ -52,7 +61,8 @@ TEST(LifecycleTest, KeepsServersWhenItLingers) {
   life.Stop(kStart + seconds(1000));
 
   EXPECT_EQ(life.StateFor(ROLE_SERVER), JOB_FINISHED);
-  EXPECT_TRUE(life.Over(kStart + seconds(1000), true));
+  EXPECT_FALSE(life.Over(kStart + seconds(1000), true));
+  EXPECT_TRUE(life.Over(kStart + seconds(1001), true));
 }
 
 TEST(LifecycleTest, DoesNotLingerAfterAFailure) {
