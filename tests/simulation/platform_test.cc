@@ -41,8 +41,11 @@ bool Same(const Impression& a, const Impression& b) {
 }
 
 TEST(PlatformTest, EqualOptionsGiveEqualImpressions) {
-  const std::vector<Impression> once = DrawAll(*MakePlatform(7), {.requests = 200});
-  const std::vector<Impression> again = DrawAll(*MakePlatform(7), {.requests = 200});
+  // Impressions point into their platform, which must live as long as they do.
+  const auto platform = MakePlatform(7);
+  const auto same_platform = MakePlatform(7);
+  const std::vector<Impression> once = DrawAll(*platform, {.requests = 200});
+  const std::vector<Impression> again = DrawAll(*same_platform, {.requests = 200});
 
   ASSERT_EQ(once.size(), again.size());
   for (size_t i = 0; i < once.size(); ++i) {
@@ -52,8 +55,10 @@ TEST(PlatformTest, EqualOptionsGiveEqualImpressions) {
 }
 
 TEST(PlatformTest, AnotherSeedIsAnotherPlatform) {
-  const std::vector<Impression> one = DrawAll(*MakePlatform(1), {.requests = 200});
-  const std::vector<Impression> other = DrawAll(*MakePlatform(2), {.requests = 200});
+  const auto platform = MakePlatform(1);
+  const auto other_platform = MakePlatform(2);
+  const std::vector<Impression> one = DrawAll(*platform, {.requests = 200});
+  const std::vector<Impression> other = DrawAll(*other_platform, {.requests = 200});
 
   size_t same = 0;
   for (size_t i = 0; i < one.size(); ++i) {
