@@ -5,6 +5,7 @@
 
 #include "common/data/job_defaults.h"
 #include "common/data/job_text.h"
+#include "tests/support/memory_file_system.h"
 
 namespace antiphon {
 namespace {
@@ -13,16 +14,15 @@ using ::testing::HasSubstr;
 
 class JobFileTest : public ::testing::Test {
  protected:
-  JobFileTest() : path_(::testing::TempDir() + "/job_file_test.textproto") {}
-  ~JobFileTest() override { fs_.Remove(path_).IgnoreError(); }
+  JobFileTest() { CHECK(fs_.MakeDirectories("/jobs").ok()); }
 
   void Write(std::string_view text) {
     const Status status = WriteFileAtomically(fs_, path_, text);
     CHECK(status.ok()) << status;
   }
 
-  PosixFileSystem fs_;
-  std::string path_;
+  MemoryFileSystem fs_;
+  const std::string path_ = "/jobs/job_file_test.textproto";
 };
 
 TEST_F(JobFileTest, FillsInDefaultsAndNames) {
@@ -69,7 +69,7 @@ TEST_F(JobFileTest, DigestSeesOverridesAndIgnoresLayout) {
 }
 
 TEST_F(JobFileTest, SaysWhatIsWrongWithTheFileItself) {
-  EXPECT_THAT(LoadJob(fs_, ::testing::TempDir(), {}).status().message(), HasSubstr("is a folder"));
+  EXPECT_THAT(LoadJob(fs_, "/jobs", {}).status().message(), HasSubstr("is a folder"));
   EXPECT_THAT(LoadJob(fs_, path_ + ".none", {}).status().message(), HasSubstr(path_ + ".none"));
   Write(std::string(17 << 20, ' '));
   EXPECT_FALSE(LoadJob(fs_, path_, {}).ok());
@@ -80,7 +80,7 @@ TEST_F(JobFileTest, ResolvesPathsAgainstTheFolderOfTheFile) {
   const StatusOr<JobFile> file = LoadJob(fs_, path_, {});
   ASSERT_TRUE(file.ok());
 
-  EXPECT_EQ(ResolvePath(file->folder, "x.csv"), ::testing::TempDir() + "/x.csv");
+  EXPECT_EQ(ResolvePath(file->folder, "x.csv"), "/jobs/x.csv");
   EXPECT_EQ(ResolvePath(file->folder, "/data/x.csv"), "/data/x.csv");
 }
 
