@@ -182,8 +182,16 @@ Status Scheduler::AnswerPlan(Request& request) {
     rpc_.Reply(to, ProposePlanReply(), {});
     return Status();
   }
-  AP_ASSIGN_OR_RETURN(const GetPlanReply reply,
-                      job_.GetPlan(sender, ready_ ? &view_ : nullptr, clock_.Now()));
+  GetPlanRequest meta;
+  AP_RETURN_IF_ERROR(request.Parse(meta));
+  const ClusterView* view = ready_ ? &view_ : nullptr;
+  // ps_ctl is no node: it reads the plan, but is never asked to make one.
+  GetPlanReply reply;
+  if (meta.has_node() || job_.members().Find(sender) != nullptr) {
+    AP_ASSIGN_OR_RETURN(reply, job_.GetPlan(sender, view, clock_.Now()));
+  } else {
+    reply.set_ready(ready_);
+  }
   if (ready_) {
     rpc_.Reply(to, reply, {&job_.plan_desk().bytes(), 1});
   } else {

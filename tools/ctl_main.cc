@@ -25,6 +25,7 @@ struct Arguments {
   double timeout_seconds = 5;
   std::string table;
   std::string key;
+  std::string value;
   std::string directory;
 };
 
@@ -58,7 +59,8 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, Ct
     return ShowTables(context);
   }
   if (name == "explain") {
-    return ExplainKey(context, arguments.table, arguments.key);
+    return arguments.key.empty() ? ExplainValue(context, arguments.table, arguments.value)
+                                 : ExplainKey(context, arguments.table, arguments.key);
   }
   if (name == "snapshot") {
     return TakeSnapshot(context, arguments.directory);
@@ -94,7 +96,10 @@ int Main(int argc, char** argv) {
   app.add_subcommand("tables", "rows and bytes of each table");
   CLI::App* explain = app.add_subcommand("explain", "where a key lies and what its row holds");
   explain->add_option("table", arguments.table, "table name")->required();
-  explain->add_option("key", arguments.key, "decimal, or hexadecimal after 0x")->required();
+  CLI::Option_group* row = explain->add_option_group("row", "which row, by one of");
+  row->add_option("key", arguments.key, "decimal, or hexadecimal after 0x");
+  row->add_option("--value", arguments.value, "one value of a feature, as it stands in the data");
+  row->require_option(1);
   CLI::App* snapshot = app.add_subcommand("snapshot", "write a snapshot now");
   snapshot->add_option("--dir", arguments.directory, "folder; default: the cluster's own");
   snapshot->parse_complete_callback([&] {

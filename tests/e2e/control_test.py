@@ -41,7 +41,11 @@ class ControlTest(ClusterTest):
 
         self.assertFalse(self.ask_json("explain", "sample", "0x2a")["found"])
         self.assertIn("shard", self.ask("explain", "sample", "42"))
+        row = self.ask_json("explain", "sample", "--value=s42")
+        self.assertTrue(row["found"])
+        self.assertEqual(row["shows"], 1)
         self.expect_error(self.cluster.ctl("explain", "samples", "42"), 2, "did you mean 'sample'")
+        self.expect_error(self.cluster.ctl("explain", "sample"), 2, "--value")
 
         saved = self.ask_json("snapshot", f"--dir={self.folder}/snapshots")
         self.assertEqual(saved["rows"], SAMPLES + len(sample_job.COLOURS))

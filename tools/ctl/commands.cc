@@ -3,12 +3,15 @@
 #include <charconv>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
 #include "common/cluster/shard_map.h"
+#include "proto/plan.pb.h"
+#include "tools/ctl/key_of_value.h"
 #include "tools/ctl/status_text.h"
 
 namespace antiphon {
@@ -39,6 +42,27 @@ StatusOr<TableId> FindTable(const ClusterStatus& status, const std::string& name
   return InvalidArgumentError("there is no table '" + name + "'" +
                               (nearest.empty() ? "" : ", did you mean '" + nearest + "'?") +
                               "; ps_ctl tables lists them");
+}
+
+StatusOr<CtlExit> ExplainRow(CtlContext& context, const std::string& table, Key key) {
+  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
+  const ClusterView& view = status.view();
+  if (view.lanes_size() == 0) {
+    return FailedPreconditionError("the cluster is not ready: its shards have no lanes yet");
+  }
+  ExplainRequest request;
+  AP_ASSIGN_OR_RETURN(const TableId table_id, FindTable(status, table));
+  request.set_table(table_id);
+  request.set_key(key);
+  const ShardId shard = ShardOfKey(table_id, key, view.shard_count());
+  const LaneId lane = view.lane_of_shard(static_cast<int>(shard));
+  AP_ASSIGN_OR_RETURN(
+      const ExplainReply row,
+      context.client.AskLane<ExplainReply>(view, lane, METHOD_EXPLAIN, request, context.timeout));
+  context.out << (context.format == OutputFormat::kJson
+                      ? ExplainJson(table, key, row)
+                      : ExplainText(table, key, row, context.clock.WallSeconds()));
+  return CtlExit::kHealthy;
 }
 
 }  // namespace
@@ -77,26 +101,26 @@ StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table,
   const std::optional<Key> parsed = ParseKey(key);
   if (!parsed.has_value()) {
     return InvalidArgumentError("'" + key +
-                                "' is not a key, expected a number such as 42 or 0x2a, below 2^64");
+                                "' is not a key, expected a number such as 42 or 0x2a, below 2^64; "
+                                "--value looks up a text of the data");
   }
-  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
-  const ClusterView& view = status.view();
-  if (view.lanes_size() == 0) {
-    return FailedPreconditionError("the cluster is not ready: its shards have no lanes yet");
+  return ExplainRow(context, table, *parsed);
+}
+
+StatusOr<CtlExit> ExplainValue(CtlContext& context, const std::string& table,
+                               const std::string& value) {
+  AP_ASSIGN_OR_RETURN(const auto reply, context.client.Ask<GetPlanReply>(
+                                            METHOD_GET_PLAN, GetPlanRequest(), context.timeout));
+  if (!reply.ready()) {
+    return FailedPreconditionError("the cluster is not ready: there is no training plan yet");
   }
-  ExplainRequest request;
-  AP_ASSIGN_OR_RETURN(const TableId table_id, FindTable(status, table));
-  request.set_table(table_id);
-  request.set_key(*parsed);
-  const ShardId shard = ShardOfKey(table_id, *parsed, view.shard_count());
-  const LaneId lane = view.lane_of_shard(static_cast<int>(shard));
-  AP_ASSIGN_OR_RETURN(
-      const ExplainReply row,
-      context.client.AskLane<ExplainReply>(view, lane, METHOD_EXPLAIN, request, context.timeout));
-  context.out << (context.format == OutputFormat::kJson
-                      ? ExplainJson(table, *parsed, row)
-                      : ExplainText(table, *parsed, row, context.clock.WallSeconds()));
-  return CtlExit::kHealthy;
+  TrainingPlan plan;
+  const std::span<const std::byte> bytes = context.client.bulk();
+  if (!plan.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return DataLossError("the scheduler's answer has no readable training plan");
+  }
+  AP_ASSIGN_OR_RETURN(const Key key, KeyOfValue(plan, table, value));
+  return ExplainRow(context, table, key);
 }
 
 StatusOr<CtlExit> TakeSnapshot(CtlContext& context, const std::string& directory) {

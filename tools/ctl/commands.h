@@ -38,6 +38,9 @@ StatusOr<CtlExit> ShowStatus(CtlContext& context);
 StatusOr<CtlExit> ShowTables(CtlContext& context);
 // `key` is decimal, or hexadecimal after 0x.
 StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table, const std::string& key);
+// `value` is one value of a feature that reads the table, as it stands in the data.
+StatusOr<CtlExit> ExplainValue(CtlContext& context, const std::string& table,
+                               const std::string& value);
 // An empty directory stands for the cluster's own.
 StatusOr<CtlExit> TakeSnapshot(CtlContext& context, const std::string& directory);
 StatusOr<CtlExit> StopJob(CtlContext& context);

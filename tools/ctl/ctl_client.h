@@ -4,8 +4,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common/base/clock.h"
@@ -29,6 +31,12 @@ class CtlClient final : private ReplyHandler {
   StatusOr<Reply> Ask(Method method, const google::protobuf::MessageLite& request,
                       Duration deadline) {
     return AskPeer<Reply>(scheduler_, method, request, deadline);
+  }
+
+  // What came with the last answer besides its message: the bytes of its first bulk frame, valid
+  // until the next question; none when it had no such frame.
+  std::span<const std::byte> bulk() const {
+    return reply_.bulk().empty() ? std::span<const std::byte>() : reply_.bulk().front().bytes();
   }
 
   // Asks a lane of `view`.
