@@ -118,6 +118,17 @@ def check_includes(path, here, number, code, rooms):
             yield f"{path}:{number}: {here} may not include {include[1]}"
 
 
+def check_own_header_first(path, lines):
+    """Building a source shows that its header stands alone, if nothing was included before it."""
+    own = re.sub(r"\.cc$", ".h", path)
+    if own == path or not pathlib.Path(own).is_file():
+        return
+    first = next(((n, line) for n, line in enumerate(lines, 1) if line.startswith("#include")),
+                 (1, ""))
+    if first[1] != f'#include "{own}"':
+        yield f"{path}:{first[0]}: a source includes its own header first: {own}"
+
+
 def check_source(path, lines, rooms, edges):
     here = folder_of(path, FLOORS)
     suffix = pathlib.PurePosixPath(path).suffix
@@ -132,6 +143,7 @@ def check_source(path, lines, rooms, edges):
         yield f"{path}:1: the name names no idea"
     if suffix == ".h" and "#pragma once" not in lines:
         yield f"{path}:1: a header needs #pragma once"
+    yield from check_own_header_first(path, lines)
     in_decoder = False
     for number, line in enumerate(lines, 1):
         code = line.split("//")[0]
