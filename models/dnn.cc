@@ -3,9 +3,9 @@
 namespace antiphon {
 
 template <typename T>
-DnnTowers<T>::DnnTowers(const DnnModel& config, uint32_t input_width, BlockList& blocks) {
+DnnTowers<T>::DnnTowers(const DnnModel& config, const InputShape& input, BlockList& blocks) {
   for (const TaskTower& tower : config.task_towers()) {
-    towers_.emplace_back(tower.tower_name(), input_width, tower.dnn(), blocks);
+    towers_.emplace_back(tower.tower_name(), input.width, tower.dnn(), blocks);
   }
 }
 

@@ -14,7 +14,7 @@ namespace antiphon {
 template <typename T>
 class DnnTowers final : public Model<T> {
  public:
-  DnnTowers(const DnnModel& config, uint32_t input_width, BlockList& blocks);
+  DnnTowers(const DnnModel& config, const InputShape& input, BlockList& blocks);
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 

@@ -1,15 +1,23 @@
 #include "models/esmm.h"
 
+#include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 
 namespace antiphon {
 
 template <typename T>
-EsmmModel<T>::EsmmModel(const Esmm& config, uint32_t input_width, BlockList& blocks)
+EsmmModel<T>::EsmmModel(const Esmm& config, const InputShape& input, BlockList& blocks)
     : stop_ctr_grad_(config.stop_ctr_grad_in_ctcvr()),
-      bottom_("bottom", input_width, config.bottom_dnn(), 1, blocks),
+      bottom_("bottom", input.width, config.bottom_dnn(), 1, blocks),
       ctr_(config.ctr_tower().tower_name(), bottom_.outputs(), config.ctr_tower().dnn(), blocks),
       cvr_(config.cvr_tower().tower_name(), bottom_.outputs(), config.cvr_tower().dnn(), blocks) {}
+
+template <typename T>
+void EsmmModel<T>::Check(const Esmm& config, const ModelChecks& checks) {
+  if (config.has_bottom_dnn()) {
+    checks.NeedsLayers("bottom_dnn", config.bottom_dnn());
+  }
+}
 
 template <typename T>
 void EsmmModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,

@@ -20,7 +20,9 @@ namespace antiphon {
 template <typename T>
 class EsmmModel final : public Model<T> {
  public:
-  EsmmModel(const Esmm& config, uint32_t input_width, BlockList& blocks);
+  EsmmModel(const Esmm& config, const InputShape& input, BlockList& blocks);
+
+  static void Check(const Esmm& config, const ModelChecks& checks);
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
   void Losses(Tape<T>& tape, std::span<const Var<T>> logits, std::span<const Target<T>> targets,

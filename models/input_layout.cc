@@ -29,11 +29,9 @@ class LayoutBuilder {
  public:
   explicit LayoutBuilder(const Job& job)
       : job_(job), columns_(OrderFeatureColumns(job.feature_config())) {
-    const ModelConfig& model = job.model_config();
-    if (ParseModelClass(model.model_class()) == ModelClass::kLr) {
-      layout_.shape.wide = static_cast<uint32_t>(model.lr().task_towers_size());
-    }
-    layout_.shape.width = layout_.shape.wide;
+    const RowParts parts = RowPartsOf(job.model_config());
+    layout_.shape.linear = parts.linear;
+    layout_.shape.width = parts.linear;
     AddTables();
   }
 
@@ -77,10 +75,10 @@ class LayoutBuilder {
   }
 
   void AddTable(const FeatureConfig& feature) {
-    const bool wide = layout_.shape.wide > 0;
+    const bool wide = layout_.shape.linear > 0;
     TableSpec& table = layout_.tables.emplace_back();
     table.set_name(TableName(feature));
-    table.set_dim(wide ? layout_.shape.wide : feature.embedding_dim());
+    table.set_dim(wide ? layout_.shape.linear : feature.embedding_dim());
     *table.mutable_optimizer() = feature.has_optimizer_config()
                                      ? feature.optimizer_config()
                                      : job_.train_config().optimizer_config(0);
@@ -104,7 +102,7 @@ class LayoutBuilder {
   }
 
   void PlaceSparse(InputLayout::Sparse& sparse) {
-    if (layout_.shape.wide == 0) {
+    if (layout_.shape.linear == 0) {
       sparse.begin = layout_.shape.width;
       layout_.shape.width += sparse.dim;
     }

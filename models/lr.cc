@@ -1,5 +1,9 @@
 #include "models/lr.h"
 
+#include <string>
+
+#include "common/data/feature_columns.h"
+#include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 #include "models/tape/linear_ops.h"
 
@@ -7,7 +11,7 @@ namespace antiphon {
 
 template <typename T>
 LrModel<T>::LrModel(const Lr& config, const InputShape& input, BlockList& blocks)
-    : numeric_(input.width - input.wide) {
+    : numeric_(input.width - input.linear) {
   for (const TaskTower& tower : config.task_towers()) {
     Task task;
     if (numeric_ > 0) {
@@ -16,6 +20,30 @@ LrModel<T>::LrModel(const Lr& config, const InputShape& input, BlockList& blocks
     task.bias = blocks.AddVector(tower.tower_name() + ".bias", 1, 0);
     tasks_.push_back(task);
   }
+}
+
+template <typename T>
+void LrModel<T>::Check(const Lr& config, const ModelChecks& checks) {
+  const auto& features = checks.job().feature_config().features();
+  const auto tasks = static_cast<uint32_t>(config.task_towers_size());
+  for (int i = 0; i < features.size(); ++i) {
+    if (IsCategorical(features[i]) && features[i].embedding_dim() != tasks) {
+      checks.fields().Add(ElementPath("feature_config.features", i) + ".embedding_dim",
+                          GotExpected(std::to_string(features[i].embedding_dim()),
+                                      std::to_string(tasks) + ": LR has one weight a task"));
+    }
+  }
+  for (int k = 0; k < config.task_towers_size(); ++k) {
+    if (config.task_towers(k).has_dnn()) {
+      checks.fields().Add(checks.Path(ElementPath("task_towers", k)) + ".dnn",
+                          "is not read by model_class \"LR\"");
+    }
+  }
+}
+
+template <typename T>
+RowParts LrModel<T>::Parts(const Lr& config) {
+  return {.linear = static_cast<uint32_t>(config.task_towers_size()), .embedding = false};
 }
 
 template <typename T>

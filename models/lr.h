@@ -18,6 +18,10 @@ class LrModel final : public Model<T> {
  public:
   LrModel(const Lr& config, const InputShape& input, BlockList& blocks);
 
+  static void Check(const Lr& config, const ModelChecks& checks);
+  // One weight a task.
+  static RowParts Parts(const Lr& config);
+
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 
  private:

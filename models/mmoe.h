@@ -4,10 +4,13 @@
 //   g_k = softmax(W_k e + b_k)        one weight an expert, for each task
 //   r_k = sum_i g_k,i f_i
 //   a_k = tower_k(r_k)
+//
+// With one_gate all tasks share g and r (OMoE, the paper's baseline).
 #pragma once
 
 #include <vector>
 
+#include "models/gate.h"
 #include "models/mlp.h"
 #include "models/model.h"
 #include "proto/job.pb.h"
@@ -17,20 +20,16 @@ namespace antiphon {
 template <typename T>
 class MmoeModel final : public Model<T> {
  public:
-  MmoeModel(const MMoE& config, uint32_t input_width, BlockList& blocks);
+  MmoeModel(const MMoE& config, const InputShape& input, BlockList& blocks);
+
+  static void Check(const MMoE& config, const ModelChecks& checks);
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 
  private:
-  struct Task {
-    BlockId gate_weight = 0;
-    BlockId gate_bias = 0;  // only with gate_bias
-    Tower tower;
-  };
-
-  bool has_gate_bias_;
   Mlp experts_;
-  std::vector<Task> tasks_;
+  std::vector<Gate> gates_;  // one a task, or one
+  std::vector<Tower> towers_;
 };
 
 }  // namespace antiphon

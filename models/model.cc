@@ -1,32 +1,105 @@
 #include "models/model.h"
 
+#include <google/protobuf/descriptor.h>
+
 #include "models/dnn.h"
 #include "models/esmm.h"
 #include "models/lr.h"
 #include "models/mmoe.h"
-#include "models/model_config.h"
+#include "models/model_checks.h"
+#include "models/ple.h"
 #include "models/shared_bottom.h"
 
 namespace antiphon {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+// A class template together with the name that jobs know it by.
+template <template <typename> class ModelTemplate>
+struct Choice {
+  template <typename T>
+  using Class = ModelTemplate<T>;
+
+  const char* name;
+};
+
+// All models there are: calls visit(choice, message) for the one whose message is this field of
+// ModelConfig, or returns an empty result.
+template <typename Visit>
+auto VisitModel(int field, const ModelConfig& config, const Visit& visit)
+    -> decltype(visit(Choice<LrModel>(), config.lr())) {
+  switch (field) {
+    case ModelConfig::kLrFieldNumber:
+      return visit(Choice<LrModel>{"LR"}, config.lr());
+    case ModelConfig::kDnnModelFieldNumber:
+      return visit(Choice<DnnTowers>{"DNN"}, config.dnn_model());
+    case ModelConfig::kSharedBottomFieldNumber:
+      return visit(Choice<SharedBottomModel>{"SharedBottom"}, config.shared_bottom());
+    case ModelConfig::kMmoeFieldNumber:
+      return visit(Choice<MmoeModel>{"MMoE"}, config.mmoe());
+    case ModelConfig::kEsmmFieldNumber:
+      return visit(Choice<EsmmModel>{"ESMM"}, config.esmm());
+    case ModelConfig::kPleFieldNumber:
+      return visit(Choice<PleModel>{"PLE"}, config.ple());
+    default:
+      return {};
+  }
+}
+
+std::string_view ClassName(const FieldDescriptor& field) {
+  return VisitModel(field.number(), ModelConfig::default_instance(),
+                    [](const auto& choice, const auto&) { return std::string_view(choice.name); });
+}
+
+}  // namespace
+
+std::vector<ModelField> ModelFields() {
+  std::vector<ModelField> fields;
+  for (int i = 0; i < ModelConfig::descriptor()->field_count(); ++i) {
+    const FieldDescriptor& field = *ModelConfig::descriptor()->field(i);
+    const std::string_view name = ClassName(field);
+    if (!name.empty()) {
+      fields.push_back({std::string(name), &field});
+    }
+  }
+  return fields;
+}
+
+const FieldDescriptor* FindModelField(std::string_view model_class) {
+  for (const ModelField& field : ModelFields()) {
+    if (field.model_class == model_class) {
+      return field.field;
+    }
+  }
+  return nullptr;
+}
+
+bool CheckModelMessage(const ModelConfig& config, const ModelChecks& checks) {
+  return VisitModel(FindModelField(config.model_class())->number(), config,
+                    [&checks](const auto& choice, const auto& message) {
+                      std::decay_t<decltype(choice)>::template Class<float>::Check(message, checks);
+                      return true;
+                    });
+}
+
+RowParts RowPartsOf(const ModelConfig& config) {
+  return VisitModel(FindModelField(config.model_class())->number(), config,
+                    [](const auto& choice, const auto& message) {
+                      return std::decay_t<decltype(choice)>::template Class<float>::Parts(message);
+                    });
+}
 
 template <typename T>
 std::unique_ptr<Model<T>> MakeModel(const ModelConfig& config, const InputShape& input,
                                     BlockList& blocks) {
-  const std::optional<ModelClass> model_class = ParseModelClass(config.model_class());
-  CHECK(model_class.has_value()) << "the job was not checked";
-  switch (*model_class) {
-    case ModelClass::kLr:
-      return std::make_unique<LrModel<T>>(config.lr(), input, blocks);
-    case ModelClass::kDnn:
-      return std::make_unique<DnnTowers<T>>(config.dnn_model(), input.width, blocks);
-    case ModelClass::kSharedBottom:
-      return std::make_unique<SharedBottomModel<T>>(config.shared_bottom(), input.width, blocks);
-    case ModelClass::kMmoe:
-      return std::make_unique<MmoeModel<T>>(config.mmoe(), input.width, blocks);
-    case ModelClass::kEsmm:
-      return std::make_unique<EsmmModel<T>>(config.esmm(), input.width, blocks);
-  }
-  return nullptr;
+  const FieldDescriptor* field = FindModelField(config.model_class());
+  CHECK(field != nullptr) << "the job was not checked";
+  return VisitModel(field->number(), config,
+                    [&](const auto& choice, const auto& message) -> std::unique_ptr<Model<T>> {
+                      using Class = typename std::decay_t<decltype(choice)>::template Class<T>;
+                      return std::make_unique<Class>(message, input, blocks);
+                    });
 }
 
 template std::unique_ptr<Model<float>> MakeModel(const ModelConfig&, const InputShape&, BlockList&);

@@ -1,11 +1,17 @@
 // Model: from the input matrix (pooled embeddings beside numbers, one row a sample) to one logit a
 // task, and from labels to losses. Layers and models are built over a BlockList, know their blocks
 // by id and are frozen then: any number of passes may run at once, each on its own tape.
+//
+// A new model is a class with a page of its own, a message in proto/job.proto and one line in
+// model.cc, where all are chosen. Its constructor takes (message, const InputShape&, BlockList&).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "models/block_list.h"
 #include "models/tape/elementwise_ops.h"
@@ -13,7 +19,13 @@
 #include "models/tape/tape.h"
 #include "proto/job.pb.h"
 
+namespace google::protobuf {
+class FieldDescriptor;
+}
+
 namespace antiphon {
+
+class ModelChecks;
 
 // One forward pass over some rows of a batch.
 template <typename T>
@@ -26,10 +38,31 @@ struct Pass {
   const Var<T>& block(BlockId id) const { return blocks[id]; }
 };
 
+// What a model makes of the rows of a categorical feature's table.
+struct RowParts {
+  uint32_t linear = 0;  // leading floats that are plain weights; they start at 0
+  bool embedding = true;
+};
+
+// What a model is told about its input.
+struct InputShape {
+  uint32_t width = 0;
+  uint32_t linear = 0;  // leading columns that are sums of plain weights over all features
+};
+
 template <typename T>
 class Model {
  public:
   virtual ~Model() = default;
+
+  // What a model may say of its message; one that needs more than this has functions of its own
+  // by these names.
+  template <typename Message>
+  static void Check(const Message&, const ModelChecks&) {}
+  template <typename Message>
+  static RowParts Parts(const Message&) {
+    return {};
+  }
 
   // Fills logits[k], rows x 1, for every tower.
   virtual void Forward(const Pass<T>& pass, const Var<T>& input,
@@ -51,11 +84,21 @@ class Model {
   }
 };
 
-// What a model is told about its input.
-struct InputShape {
-  uint32_t width = 0;
-  uint32_t wide = 0;  // LR: leading columns that are sums of weights, one a task
+// The field of ModelConfig that the model reads when model_class is this.
+struct ModelField {
+  std::string model_class;
+  const google::protobuf::FieldDescriptor* field = nullptr;
 };
+std::vector<ModelField> ModelFields();
+// Of any text; null for an unknown class.
+const google::protobuf::FieldDescriptor* FindModelField(std::string_view model_class);
+
+// The rest is asked of a known class.
+
+// Reports what the class itself finds wrong with its message.
+bool CheckModelMessage(const ModelConfig& config, const ModelChecks& checks);
+
+RowParts RowPartsOf(const ModelConfig& config);
 
 // The model of the job; its blocks are added to `blocks`. The config has passed CheckModelConfig.
 template <typename T>

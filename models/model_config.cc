@@ -4,15 +4,18 @@
 #include <array>
 #include <utility>
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include "common/data/field_checks.h"
+#include "models/model.h"
+
 namespace antiphon {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, ModelClass>, 5> kClasses = {
-    {{"LR", ModelClass::kLr},
-     {"DNN", ModelClass::kDnn},
-     {"SharedBottom", ModelClass::kSharedBottom},
-     {"MMoE", ModelClass::kMmoe},
-     {"ESMM", ModelClass::kEsmm}}};
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
 
 constexpr std::array<std::pair<std::string_view, LayerActivation>, 5> kActivations = {
     {{"linear", LayerActivation::kLinear},
@@ -21,13 +24,30 @@ constexpr std::array<std::pair<std::string_view, LayerActivation>, 5> kActivatio
      {"tanh", LayerActivation::kTanh},
      {"prelu", LayerActivation::kPRelu}}};
 
-template <typename Towers>
-std::vector<TowerRef> TowersOf(const Towers& message, const std::string& path) {
-  std::vector<TowerRef> towers;
-  for (int i = 0; i < message.task_towers_size(); ++i) {
-    towers.push_back({&message.task_towers(i), path + ".task_towers[" + std::to_string(i) + "]"});
+// Adds every TaskTower of the message, and of the messages in it.
+void AddTowers(const Message& message, const std::string& path, std::vector<TowerRef>& towers) {
+  const Reflection& reflection = *message.GetReflection();
+  const auto add = [&towers](const Message& value, const std::string& place) {
+    if (const auto* tower = google::protobuf::DynamicCastToGenerated<TaskTower>(&value)) {
+      towers.push_back({tower, place});
+    } else {
+      AddTowers(value, place, towers);
+    }
+  };
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor& field = *message.GetDescriptor()->field(i);
+    const std::string place = path + "." + field.name();
+    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+      continue;
+    }
+    if (!field.is_repeated()) {
+      add(reflection.GetMessage(message, &field), place);
+      continue;
+    }
+    for (int n = 0; n < reflection.FieldSize(message, &field); ++n) {
+      add(reflection.GetRepeatedMessage(message, &field, n), ElementPath(place, n));
+    }
   }
-  return towers;
 }
 
 // Where `name` stands in `names`, after it was added if need be.
@@ -42,23 +62,6 @@ uint32_t IndexOf(const std::string& name, std::vector<std::string>& names) {
 
 }  // namespace
 
-std::optional<ModelClass> ParseModelClass(std::string_view text) {
-  for (const auto& [name, value] : kClasses) {
-    if (name == text) {
-      return value;
-    }
-  }
-  return std::nullopt;
-}
-
-std::vector<std::string> ModelClassNames() {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : kClasses) {
-    names.emplace_back(name);
-  }
-  return names;
-}
-
 std::optional<LayerActivation> ParseActivation(std::string_view text) {
   for (const auto& [name, value] : kActivations) {
     if (name == text) {
@@ -69,24 +72,12 @@ std::optional<LayerActivation> ParseActivation(std::string_view text) {
 }
 
 std::vector<TowerRef> Towers(const ModelConfig& model) {
-  const std::optional<ModelClass> model_class = ParseModelClass(model.model_class());
-  if (!model_class.has_value()) {
-    return {};
+  std::vector<TowerRef> towers;
+  if (const FieldDescriptor* field = FindModelField(model.model_class())) {
+    AddTowers(model.GetReflection()->GetMessage(model, field), "model_config." + field->name(),
+              towers);
   }
-  switch (*model_class) {
-    case ModelClass::kLr:
-      return TowersOf(model.lr(), "model_config.lr");
-    case ModelClass::kDnn:
-      return TowersOf(model.dnn_model(), "model_config.dnn_model");
-    case ModelClass::kSharedBottom:
-      return TowersOf(model.shared_bottom(), "model_config.shared_bottom");
-    case ModelClass::kMmoe:
-      return TowersOf(model.mmoe(), "model_config.mmoe");
-    case ModelClass::kEsmm:
-      return {{&model.esmm().ctr_tower(), "model_config.esmm.ctr_tower"},
-              {&model.esmm().cvr_tower(), "model_config.esmm.cvr_tower"}};
-  }
-  return {};
+  return towers;
 }
 
 std::vector<std::string> TaskNames(const ModelConfig& model) {
@@ -105,7 +96,7 @@ LabelColumns ModelLabels(const ModelConfig& model) {
       IndexOf(ref.tower->task_space_indicator_label(), labels.names);
     }
   }
-  if (ParseModelClass(model.model_class()) == ModelClass::kEsmm) {
+  if (model.model_class() == "ESMM") {
     labels.implied.push_back({IndexOf(model.esmm().cvr_tower().label_name(), labels.names),
                               IndexOf(model.esmm().ctr_tower().label_name(), labels.names)});
   }

@@ -13,20 +13,13 @@
 
 namespace antiphon {
 
-enum class ModelClass { kLr, kDnn, kSharedBottom, kMmoe, kEsmm };
-
-// Of any text: the class with this name, or nothing.
-std::optional<ModelClass> ParseModelClass(std::string_view text);
-// "LR", "DNN", ... in the order of the enumerators.
-std::vector<std::string> ModelClassNames();
-
 // A tower and where it stands, such as "model_config.mmoe.task_towers[1]".
 struct TowerRef {
   const TaskTower* tower = nullptr;
   std::string path;
 };
-// Task k of a job is tower k. ESMM has two: click, then click and conversion. Of any job: an
-// unknown class has none. Valid as long as `model`.
+// Task k of a job is tower k: every TaskTower of the class's message, in the order of its fields.
+// Of any job: an unknown class has none. Valid as long as `model`.
 std::vector<TowerRef> Towers(const ModelConfig& model);
 
 // tower_name of every task.

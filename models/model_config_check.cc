@@ -1,22 +1,24 @@
 #include "models/model_config_check.h"
 
 #include <algorithm>
-#include <cmath>
-#include <optional>
 #include <set>
 #include <string>
+
+#include <google/protobuf/descriptor.h>
 
 #include "common/base/text.h"
 #include "common/data/feature_columns.h"
 #include "common/data/field_checks.h"
+#include "models/model.h"
+#include "models/model_checks.h"
 #include "models/model_config.h"
 
 namespace antiphon {
 namespace {
 
-constexpr uint64_t kMaxUnits = 65536;
-constexpr uint64_t kMaxExperts = 1024;
-constexpr int kMaxLayers = 64;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Reflection;
+
 constexpr float kMaxTaskWeight = 1e6F;
 
 // Collects errors in the order of the schema's messages.
@@ -36,22 +38,30 @@ class ModelChecker {
       checks_.Add("model_config", "is missing, expected the model to train");
       return checks_.Take();
     }
-    const std::optional<ModelClass> model_class = ParseModelClass(model_.model_class());
-    if (!model_class.has_value()) {
-      checks_.Known("model_config.model_class", model_.model_class(), "model class",
-                    ModelClassNames());
+    const FieldDescriptor* field = FindModelField(model_.model_class());
+    if (field == nullptr) {
+      CheckClass();
       return checks_.Take();
     }
-    CheckGroups(*model_class);
-    CheckOneMessage(*model_class);
-    CheckNetwork(*model_class);
-    CheckTowers(*model_class);
+    CheckGroups();
+    if (CheckOneMessage(*field)) {
+      CheckModelMessage(model_, {job_, "model_config." + field->name(), checks_});
+    }
+    CheckTowers();
     CheckScenes();
     return checks_.Take();
   }
 
  private:
-  void CheckGroups(ModelClass model_class) {
+  void CheckClass() {
+    std::vector<std::string> names;
+    for (const ModelField& known : ModelFields()) {
+      names.push_back(known.model_class);
+    }
+    checks_.Known("model_config.model_class", model_.model_class(), "model class", names);
+  }
+
+  void CheckGroups() {
     const auto& features = job_.feature_config().features();
     std::vector<std::string> names;
     for (const FeatureConfig& feature : features) {
@@ -80,11 +90,11 @@ class ModelChecker {
     }
     checks_.Distinct("model_config.feature_groups", groups);
     for (int i = 0; i < features.size(); ++i) {
-      CheckUse(i, used, model_class);
+      CheckUse(i, used);
     }
   }
 
-  void CheckUse(int index, const std::set<std::string>& used, ModelClass model_class) {
+  void CheckUse(int index, const std::set<std::string>& used) {
     const FeatureConfig& feature = job_.feature_config().features(index);
     const std::string path = ElementPath("feature_config.features", index);
     const std::string& name = FeatureName(feature);
@@ -93,85 +103,26 @@ class ModelChecker {
                             "\" is in no feature group, expected it in one of "
                             "model_config.feature_groups or not at all");
     }
-    const auto tasks = static_cast<uint32_t>(model_.lr().task_towers_size());
-    if (model_class == ModelClass::kLr && IsCategorical(feature) &&
-        feature.embedding_dim() != tasks) {
-      checks_.Add(path + ".embedding_dim",
-                  GotExpected(std::to_string(feature.embedding_dim()),
-                              std::to_string(tasks) + ": LR has one weight a task"));
-    }
   }
 
-  // A message of another model would do nothing.
-  void CheckOneMessage(ModelClass model_class) {
-    const struct {
-      ModelClass model_class;
-      const char* field;
-      bool is_set;
-    } messages[] = {{ModelClass::kLr, "lr", model_.has_lr()},
-                    {ModelClass::kDnn, "dnn_model", model_.has_dnn_model()},
-                    {ModelClass::kSharedBottom, "shared_bottom", model_.has_shared_bottom()},
-                    {ModelClass::kMmoe, "mmoe", model_.has_mmoe()},
-                    {ModelClass::kEsmm, "esmm", model_.has_esmm()}};
-    for (const auto& message : messages) {
-      const std::string path = std::string("model_config.") + message.field;
-      if (message.is_set && message.model_class != model_class) {
-        checks_.Add(path, "is not read by model_class \"" + model_.model_class() + "\"");
-      }
-      if (!message.is_set && message.model_class == model_class) {
-        checks_.Add(path,
-                    "is missing, expected it for model_class \"" + model_.model_class() + "\"");
+  // The class has its message and no other, which would do nothing.
+  bool CheckOneMessage(const FieldDescriptor& own) {
+    const Reflection& reflection = *model_.GetReflection();
+    for (const ModelField& other : ModelFields()) {
+      if (other.field != &own && reflection.HasField(model_, other.field)) {
+        checks_.Add("model_config." + other.field->name(),
+                    "is not read by model_class \"" + model_.model_class() + "\"");
       }
     }
+    const bool is_there = reflection.HasField(model_, &own);
+    if (!is_there) {
+      checks_.Add("model_config." + own.name(),
+                  "is missing, expected it for model_class \"" + model_.model_class() + "\"");
+    }
+    return is_there;
   }
 
-  // What each class has besides its towers.
-  void CheckNetwork(ModelClass model_class) {
-    if (model_class == ModelClass::kSharedBottom && model_.has_shared_bottom()) {
-      CheckLayers(model_.shared_bottom().bottom_dnn(), "model_config.shared_bottom.bottom_dnn",
-                  Layers::kNeeded);
-    }
-    if (model_class == ModelClass::kMmoe && model_.has_mmoe()) {
-      CheckLayers(model_.mmoe().expert_dnn(), "model_config.mmoe.expert_dnn", Layers::kNeeded);
-      checks_.Range("model_config.mmoe.num_expert", uint64_t{model_.mmoe().num_expert()}, 1,
-                    kMaxExperts);
-    }
-    if (model_class == ModelClass::kEsmm && model_.esmm().has_bottom_dnn()) {
-      CheckLayers(model_.esmm().bottom_dnn(), "model_config.esmm.bottom_dnn", Layers::kNeeded);
-    }
-  }
-
-  enum class Layers { kOptional, kNeeded };
-  void CheckLayers(const DNN& dnn, const std::string& path, Layers need) {
-    const int layers = dnn.hidden_units_size();
-    if (layers > kMaxLayers || (layers == 0 && need == Layers::kNeeded)) {
-      checks_.Add(path + ".hidden_units", GotExpected(std::to_string(layers) + " layers",
-                                                      "1 to " + std::to_string(kMaxLayers)));
-    }
-    for (int i = 0; i < layers; ++i) {
-      checks_.Range(ElementPath(path + ".hidden_units", i), uint64_t{dnn.hidden_units(i)}, 1,
-                    kMaxUnits);
-    }
-    const int ratios = dnn.dropout_ratio_size();
-    if (ratios > 1 && ratios != layers) {
-      checks_.Add(path + ".dropout_ratio", GotExpected(std::to_string(ratios) + " ratios",
-                                                       "none, one, or one for each of " +
-                                                           std::to_string(layers) + " layers"));
-    }
-    for (int i = 0; i < ratios; ++i) {
-      const float ratio = dnn.dropout_ratio(i);
-      if (!(ratio >= 0 && ratio < 1)) {
-        checks_.Add(ElementPath(path + ".dropout_ratio", i),
-                    GotExpected(NumberText(ratio), "at least 0 and below 1"));
-      }
-    }
-    if (!ParseActivation(dnn.activation()).has_value()) {
-      checks_.Known(path + ".activation", dnn.activation(), "activation",
-                    {"linear", "relu", "sigmoid", "tanh", "prelu"});
-    }
-  }
-
-  void CheckTowers(ModelClass model_class) {
+  void CheckTowers() {
     const std::vector<TowerRef> towers = Towers(model_);
     if (towers.empty()) {
       checks_.Add("model_config", "has no task_towers, expected one a task");
@@ -184,11 +135,11 @@ class ModelChecker {
                                                   "\" is empty or used twice, expected a name "
                                                   "of its own for each task");
       }
-      CheckTower(ref, model_class);
+      CheckTower(ref);
     }
   }
 
-  void CheckTower(const TowerRef& ref, ModelClass model_class) {
+  void CheckTower(const TowerRef& ref) {
     const TaskTower& tower = *ref.tower;
     checks_.Known(ref.path + ".label_name", tower.label_name(), "label", labels_);
     if (tower.has_task_space_indicator_label()) {
@@ -200,11 +151,7 @@ class ModelChecker {
                   kMaxTaskWeight);
     checks_.Range(ref.path + ".out_task_space_weight", double{tower.out_task_space_weight()}, 0,
                   kMaxTaskWeight);
-    if (model_class == ModelClass::kLr && tower.has_dnn()) {
-      checks_.Add(ref.path + ".dnn", "is not read by model_class \"LR\"");
-    } else {
-      CheckLayers(tower.dnn(), ref.path + ".dnn", Layers::kOptional);
-    }
+    CheckLayers(ref.path + ".dnn", tower.dnn(), Layers::kOptional, checks_);
   }
 
   void CheckScenes() {

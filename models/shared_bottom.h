@@ -14,7 +14,9 @@ namespace antiphon {
 template <typename T>
 class SharedBottomModel final : public Model<T> {
  public:
-  SharedBottomModel(const SharedBottom& config, uint32_t input_width, BlockList& blocks);
+  SharedBottomModel(const SharedBottom& config, const InputShape& input, BlockList& blocks);
+
+  static void Check(const SharedBottom& config, const ModelChecks& checks);
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 

@@ -25,7 +25,7 @@ bool HasTask(const SceneTasks& line, const std::string& tower) {
 
 TaskTargets::TaskTargets(const Job& job)
     : reduction_(job.model_config().loss_reduction()),
-      is_funnel_(ParseModelClass(job.model_config().model_class()) == ModelClass::kEsmm) {
+      is_funnel_(job.model_config().model_class() == "ESMM") {
   const ModelConfig& model = job.model_config();
   const DataConfig& data = job.data_config();
   const LabelColumns labels = ModelLabels(model);

@@ -3,6 +3,38 @@
 #include <algorithm>
 
 namespace antiphon {
+namespace {
+
+// y += sum_i gate[., i] x[., block i]
+template <typename T>
+void AddMixed(const Tape<T>& tape, const Var<T>& x, const Var<T>& gate, const Var<T>& y) {
+  for (size_t r = 0; r < x.rows; ++r) {
+    for (size_t i = 0; i < gate.cols; ++i) {
+      tape.kernels().axpy(y.cols, gate.view().row(r)[i], x.view().row(r) + i * y.cols,
+                          y.value + r * y.stride);
+    }
+  }
+}
+
+template <typename T>
+void AddMixedBackward(Tape<T>& tape, const Var<T>& x, const Var<T>& gate, const Var<T>& y) {
+  T* dx = tape.Wants(x) ? tape.Grad(x) : nullptr;
+  T* dgate = tape.Wants(gate) ? tape.Grad(gate) : nullptr;
+  for (size_t r = 0; r < x.rows; ++r) {
+    const T* dy = y.grad + r * y.stride;
+    for (size_t i = 0; i < gate.cols; ++i) {
+      const size_t block = r * x.stride + i * y.cols;
+      if (dx != nullptr)
+        tape.kernels().axpy(y.cols, gate.view().row(r)[i], dy, dx + block);
+      if (dgate != nullptr) {
+        dgate[r * gate.stride + i] +=
+            static_cast<T>(tape.kernels().dot(y.cols, dy, x.value + block));
+      }
+    }
+  }
+}
+
+}  // namespace
 
 template <typename T>
 Var<T> SliceColumns(const Var<T>& x, uint32_t begin, uint32_t count) {
@@ -45,30 +77,28 @@ Var<T> ConcatColumns(Tape<T>& tape, std::span<const Var<T>> parts) {
 
 template <typename T>
 Var<T> MixBlocks(Tape<T>& tape, const Var<T>& x, const Var<T>& gate) {
-  const uint32_t width = x.cols / gate.cols;
-  Var<T> y = tape.New(x.rows, width, x.depends | gate.depends);
-  for (size_t r = 0; r < x.rows; ++r) {
-    T* out = y.value + r * y.stride;
-    std::fill_n(out, width, T{0});
-    for (size_t i = 0; i < gate.cols; ++i) {
-      tape.kernels().axpy(width, gate.view().row(r)[i], x.view().row(r) + i * width, out);
-    }
+  return MixBlocks(tape, std::span(&x, 1), gate);
+}
+
+template <typename T>
+Var<T> MixBlocks(Tape<T>& tape, std::span<const Var<T>> parts, const Var<T>& gate) {
+  uint32_t cols = 0;
+  Gradients depends = gate.depends;
+  for (const Var<T>& part : parts) {
+    cols += part.cols;
+    depends = depends | part.depends;
   }
-  tape.Record(y, [x, gate, y, width](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    T* dgate = t.Wants(gate) ? t.Grad(gate) : nullptr;
-    for (size_t r = 0; r < x.rows; ++r) {
-      const T* dy = y.grad + r * y.stride;
-      for (size_t i = 0; i < gate.cols; ++i) {
-        const size_t block = r * x.stride + i * width;
-        if (dx != nullptr)
-          t.kernels().axpy(width, gate.view().row(r)[i], dy, dx + block);
-        if (dgate != nullptr) {
-          dgate[r * gate.stride + i] += static_cast<T>(t.kernels().dot(width, dy, x.value + block));
-        }
-      }
-    }
-  });
+  const uint32_t width = cols / gate.cols;
+  Var<T> y = tape.New(gate.rows, width, depends);
+  std::fill_n(y.value, y.size(), T{0});
+  uint32_t first = 0;
+  for (const Var<T>& x : parts) {
+    const Var<T> share = SliceColumns(gate, first, x.cols / width);
+    AddMixed(tape, x, share, y);
+    tape.Record(y, [x, share, y](Tape<T>& t) { AddMixedBackward(t, x, share, y); });
+    first += share.cols;
+  }
+  DCHECK_EQ(first, gate.cols);
   return y;
 }
 
@@ -81,10 +111,11 @@ Var<T> StopGradient(const Var<T>& x) {
   return still;
 }
 
-#define AP_INSTANTIATE(T)                                            \
-  template Var<T> SliceColumns(const Var<T>&, uint32_t, uint32_t);   \
-  template Var<T> ConcatColumns(Tape<T>&, std::span<const Var<T>>);  \
-  template Var<T> MixBlocks(Tape<T>&, const Var<T>&, const Var<T>&); \
+#define AP_INSTANTIATE(T)                                                      \
+  template Var<T> SliceColumns(const Var<T>&, uint32_t, uint32_t);             \
+  template Var<T> ConcatColumns(Tape<T>&, std::span<const Var<T>>);            \
+  template Var<T> MixBlocks(Tape<T>&, const Var<T>&, const Var<T>&);           \
+  template Var<T> MixBlocks(Tape<T>&, std::span<const Var<T>>, const Var<T>&); \
   template Var<T> StopGradient(const Var<T>&);
 AP_INSTANTIATE(float)
 AP_INSTANTIATE(double)

@@ -20,6 +20,10 @@ Var<T> ConcatColumns(Tape<T>& tape, std::span<const Var<T>> parts);
 template <typename T>
 Var<T> MixBlocks(Tape<T>& tape, const Var<T>& x, const Var<T>& gate);
 
+// The same, with the blocks in several matrices: those of the first come first.
+template <typename T>
+Var<T> MixBlocks(Tape<T>& tape, std::span<const Var<T>> parts, const Var<T>& gate);
+
 // The value of x, through which no gradient flows.
 template <typename T>
 Var<T> StopGradient(const Var<T>& x);

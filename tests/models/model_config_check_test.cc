@@ -91,6 +91,29 @@ TEST(CheckModelConfigTest, FindsUnknownScenesAndTowersOfAScene) {
   EXPECT_EQ(errors[1].path, "model_config.scene_tasks[0].tower_names[0]");
 }
 
+TEST(CheckModelConfigTest, ChecksTheLevelsOfPle) {
+  const auto ple = [](const std::string& levels) {
+    return SampleJob(R"(model_class: "PLE" ple {
+        task_towers { tower_name: "click" label_name: "click" } )" +
+                     levels + "}");
+  };
+
+  EXPECT_THAT(TheError(ple("")), HasSubstr("model_config.ple.extraction_networks: is missing"));
+  EXPECT_THAT(TheError(ple(R"(extraction_networks { network_name: "a" share_num: 0
+                                task_expert_net { hidden_units: 4 } })")),
+              HasSubstr("ple.extraction_networks[0].share_num: got 0, expected 1"));
+  EXPECT_THAT(TheError(ple(R"(extraction_networks { network_name: "a" })")),
+              HasSubstr("extraction_networks[0].task_expert_net.hidden_units: got 0 layers"));
+  EXPECT_THAT(TheError(ple(R"(extraction_networks { network_name: "a"
+                                task_expert_net { hidden_units: 4 }
+                                share_expert_net { hidden_units: [4, 5] } })")),
+              HasSubstr("share_expert_net.hidden_units: got a last layer of 5, expected 4"));
+  EXPECT_THAT(TheError(ple(R"(
+                extraction_networks { network_name: "a" task_expert_net { hidden_units: 4 } }
+                extraction_networks { network_name: "a" task_expert_net { hidden_units: 4 } })")),
+              HasSubstr("model_config.ple.extraction_networks"));
+}
+
 TEST(CheckModelConfigTest, LrWantsOneWeightATask) {
   Job job = SampleJob(R"(model_class: "LR" lr {
       task_towers { tower_name: "click" label_name: "click" } })");

@@ -109,6 +109,54 @@ VectorCase MmoeCase() {
   return c;
 }
 
+VectorCase OmoeCase() {
+  VectorCase c = {"omoe",
+                  R"(model_class: "MMoE" mmoe {
+                       expert_dnn { hidden_units: 4 } num_expert: 3 one_gate: true
+                       task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
+                       task_towers { tower_name: "tower1" dnn { hidden_units: 3 } } })",
+                  "e",
+                  {{"experts.0.weight", {"expert0.0.W", "expert1.0.W", "expert2.0.W"}},
+                   {"experts.0.bias", {"expert0.0.b", "expert1.0.b", "expert2.0.b"}},
+                   {"gate.weight", {"gate.W"}},
+                   {"gate.bias", {"gate.b"}}}};
+  AddTower("tower0", c.blocks);
+  AddTower("tower1", c.blocks);
+  return c;
+}
+
+VectorCase PleCase() {
+  VectorCase c = {"ple",
+                  R"(model_class: "PLE" ple {
+                       extraction_networks { network_name: "l0" expert_num_per_task: 2
+                                             task_expert_net { hidden_units: 3 } }
+                       extraction_networks { network_name: "l1" expert_num_per_task: 2
+                                             task_expert_net { hidden_units: 3 } }
+                       task_towers { tower_name: "tower0" }
+                       task_towers { tower_name: "tower1" } })",
+                  "e",
+                  {{"l0.share.gate.weight", {"l0.gate_shared.W"}},
+                   {"l0.share.gate.bias", {"l0.gate_shared.b"}}}};
+  for (const std::string level : {"l0", "l1"}) {
+    const std::string shared = level + ".shared.expert0.0.";
+    c.blocks[level + ".share.experts.0.weight"] = {shared + "W"};
+    c.blocks[level + ".share.experts.0.bias"] = {shared + "b"};
+    for (const std::string k : {"0", "1"}) {
+      const std::string block = level + ".tower" + k;
+      const std::string expert = level + ".task" + k + ".expert";
+      c.blocks[block + ".experts.0.weight"] = {expert + "0.0.W", expert + "1.0.W"};
+      c.blocks[block + ".experts.0.bias"] = {expert + "0.0.b", expert + "1.0.b"};
+      c.blocks[block + ".gate.weight"] = {level + ".gate" + k + ".W"};
+      c.blocks[block + ".gate.bias"] = {level + ".gate" + k + ".b"};
+    }
+  }
+  for (const std::string k : {"0", "1"}) {
+    c.blocks["tower" + k + ".logit.weight"] = {"tower" + k + ".0.W"};
+    c.blocks["tower" + k + ".logit.bias"] = {"tower" + k + ".0.b"};
+  }
+  return c;
+}
+
 VectorCase EsmmCase(const std::string& vector, const std::string& option) {
   VectorCase c = {vector,
                   R"(model_class: "ESMM" esmm {
@@ -316,8 +364,8 @@ TEST_P(ReferenceVectorsTest, HoldsInFloat) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, ReferenceVectorsTest,
-    testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), EsmmCase("esmm_sum", ""),
-                    EsmmCase("esmm_mean", ""),
+    testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), OmoeCase(), PleCase(),
+                    EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
                     EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true")),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 

@@ -105,6 +105,10 @@ std::vector<OpCase> ElementwiseCases() {
              }),
       Matrix("MixBlocks", {{4, 8}, {4, 3}},
              [](Tape<double>& t, const Leaves& x) { return MixBlocks(t, Inner(x[0]), x[1]); }),
+      Matrix("MixBlocksOfSeveral", {{4, 6}, {4, 5}, {4, 5}},
+             [](Tape<double>& t, const Leaves& x) {
+               return MixBlocks<double>(t, std::vector<D>{x[0], Inner(x[1])}, Inner(x[2]));
+             }),
       Matrix("SlicesOfOneMatrix", {{4, 6}},
              [](Tape<double>& t, const Leaves& x) {
                return Multiply(t, SliceColumns(x[0], 0, 3), SliceColumns(x[0], 2, 3));
