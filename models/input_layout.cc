@@ -37,10 +37,13 @@ class LayoutBuilder {
 
   InputLayout Build() {
     for (const FeatureGroup& group : job_.model_config().feature_groups()) {
+      const uint32_t begin = layout_.shape.width;
       for (const std::string& name : group.feature_names()) {
         Place(FeatureIndex(name));
       }
+      layout_.shape.groups.push_back({group.group_name(), begin, layout_.shape.width - begin});
     }
+    AddScenes();
     return std::move(layout_);
   }
 
@@ -56,6 +59,28 @@ class LayoutBuilder {
         [&name](const FeatureConfig& feature) { return FeatureName(feature) == name; });
     CHECK(found != features.end()) << name;
     return static_cast<uint32_t>(found - features.begin());
+  }
+
+  void AddScenes() {
+    for (const std::string& name : job_.data_config().scenes()) {
+      InputScene& scene = layout_.shape.scenes.emplace_back();
+      scene.name = name;
+      for (const SceneTasks& line : job_.model_config().scene_tasks()) {
+        if (line.scene() == name) {
+          scene.tasks.assign(line.tower_names().begin(), line.tower_names().end());
+          scene.private_group = Group(line.private_group());
+        }
+      }
+    }
+  }
+
+  InputGroup Group(const std::string& name) const {
+    for (const InputGroup& group : layout_.shape.groups) {
+      if (!name.empty() && group.name == name) {
+        return group;
+      }
+    }
+    return {};
   }
 
   void AddTables() {
@@ -132,26 +157,26 @@ InputLayout MakeInputLayout(const Job& job) {
 }
 
 Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepInput& step,
-                       std::span<const Var<float>> tables, uint32_t begin, uint32_t rows) {
+                       std::span<const Var<float>> tables, std::span<const uint32_t> rows) {
   const Batch& batch = *step.batch;
   Gradients depends = kNoGradients;
   for (const Var<float>& table : tables) {
     depends = depends | table.depends;
   }
-  Var<float> input = tape.New(rows, layout.shape.width, depends);
+  Var<float> input = tape.New(rows.size(), layout.shape.width, depends);
   std::fill_n(input.value, input.size(), 0.0F);
   for (const InputLayout::Dense& dense : layout.dense) {
-    for (uint32_t r = 0; r < rows; ++r) {
-      const size_t from = size_t{begin + r} * batch.dense_width + dense.batch_begin;
-      std::copy_n(&batch.dense[from], dense.width,
-                  input.value + size_t{r} * input.stride + dense.begin);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const size_t from = size_t{rows[r]} * batch.dense_width + dense.batch_begin;
+      std::copy_n(&batch.dense[from], dense.width, input.value + r * input.stride + dense.begin);
     }
   }
   for (size_t i = 0; i < layout.sparse.size(); ++i) {
     const InputLayout::Sparse& sparse = layout.sparse[i];
     const SparseColumn& column = batch.sparse[i];
     const PoolingValues values = {
-        .offsets = column.offsets.data() + begin,
+        .samples = rows,
+        .offsets = column.offsets.data(),
         .rows = step.row_of_value[i].data(),
         .weights = column.weights.empty() ? nullptr : column.weights.data()};
     PoolRows(tape, tables[sparse.table], values, sparse.pooling,

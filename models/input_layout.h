@@ -40,9 +40,9 @@ struct InputLayout {
 // The job has passed CheckModelConfig.
 InputLayout MakeInputLayout(const Job& job);
 
-// Rows [begin, begin + rows) of the batch as the input of a model. `tables` are leaves of the tape
-// over step.table_rows.
+// Those rows of the batch as the input of a model. `tables` are leaves of the tape over
+// step.table_rows; `rows` outlives the backward pass.
 Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepInput& step,
-                       std::span<const Var<float>> tables, uint32_t begin, uint32_t rows);
+                       std::span<const Var<float>> tables, std::span<const uint32_t> rows);
 
 }  // namespace antiphon

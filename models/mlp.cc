@@ -89,9 +89,12 @@ Var<T> Mlp::Forward(const Pass<T>& pass, const Var<T>& x) const {
   return y;
 }
 
-Tower::Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockList& blocks)
+Tower::Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockList& blocks,
+             Start start)
     : hidden_(name, inputs, config, 1, blocks),
-      weight_(blocks.AddWeights(name + ".logit.weight", hidden_.outputs(), 1, 1)),
+      weight_(start == Start::kRandom
+                  ? blocks.AddWeights(name + ".logit.weight", hidden_.outputs(), 1, 1)
+                  : blocks.AddEqualWeights(name + ".logit.weight", hidden_.outputs(), 1, 0)),
       bias_(blocks.AddVector(name + ".logit.bias", 1, 0)) {}
 
 template <typename T>

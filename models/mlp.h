@@ -52,7 +52,10 @@ class Mlp {
 
 class Tower {
  public:
-  Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockList& blocks);
+  // A silent tower says 0 until it has learned something.
+  enum class Start { kRandom, kSilent };
+  Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockList& blocks,
+        Start start = Start::kRandom);
 
   // rows x 1
   template <typename T>

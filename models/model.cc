@@ -1,5 +1,7 @@
 #include "models/model.h"
 
+#include <algorithm>
+
 #include <google/protobuf/descriptor.h>
 
 #include "models/dnn.h"
@@ -9,6 +11,7 @@
 #include "models/model_checks.h"
 #include "models/ple.h"
 #include "models/shared_bottom.h"
+#include "models/ums.h"
 
 namespace antiphon {
 namespace {
@@ -42,6 +45,8 @@ auto VisitModel(int field, const ModelConfig& config, const Visit& visit)
       return visit(Choice<EsmmModel>{"ESMM"}, config.esmm());
     case ModelConfig::kPleFieldNumber:
       return visit(Choice<PleModel>{"PLE"}, config.ple());
+    case ModelConfig::kUmsFieldNumber:
+      return visit(Choice<UmsModel>{"UMS"}, config.ums());
     default:
       return {};
   }
@@ -53,6 +58,10 @@ std::string_view ClassName(const FieldDescriptor& field) {
 }
 
 }  // namespace
+
+bool InputScene::HasTask(const std::string& tower_name) const {
+  return tasks.empty() || std::find(tasks.begin(), tasks.end(), tower_name) != tasks.end();
+}
 
 std::vector<ModelField> ModelFields() {
   std::vector<ModelField> fields;

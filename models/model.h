@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "models/block_list.h"
+#include "models/scene_order.h"
 #include "models/tape/elementwise_ops.h"
 #include "models/tape/loss_ops.h"
 #include "models/tape/tape.h"
@@ -34,8 +35,16 @@ struct Pass {
   std::span<const Var<T>> blocks;                                   // by BlockId
   enum class Purpose { kScore, kTrain } purpose = Purpose::kScore;  // dropout only in training
   DropoutSeed dropout;
+  std::span<const SceneRows> scenes = {};  // all rows, for a model that wants them by scene
 
   const Var<T>& block(BlockId id) const { return blocks[id]; }
+
+  // Memory of the tape for `count` Vars, empty ones.
+  std::span<Var<T>> NewVars(size_t count) const {
+    Var<T>* vars = tape.template Scratch<Var<T>>(count);
+    std::uninitialized_value_construct_n(vars, count);
+    return {vars, count};
+  }
 };
 
 // What a model makes of the rows of a categorical feature's table.
@@ -44,10 +53,28 @@ struct RowParts {
   bool embedding = true;
 };
 
+// The columns of one feature group.
+struct InputGroup {
+  std::string name;
+  uint32_t begin = 0;
+  uint32_t width = 0;
+};
+
+// A scene of the job, SceneRows::scene is its index.
+struct InputScene {
+  std::string name;
+  std::vector<std::string> tasks = {};  // tower names; empty: all
+  InputGroup private_group = {};        // width 0: it has none
+
+  bool HasTask(const std::string& tower_name) const;
+};
+
 // What a model is told about its input.
 struct InputShape {
   uint32_t width = 0;
   uint32_t linear = 0;  // leading columns that are sums of plain weights over all features
+  std::vector<InputGroup> groups = {};  // side by side, in this order
+  std::vector<InputScene> scenes = {};
 };
 
 template <typename T>
@@ -63,6 +90,9 @@ class Model {
   static RowParts Parts(const Message&) {
     return {};
   }
+
+  // How a pass's rows are to lie.
+  virtual RowGrouping grouping() const { return RowGrouping::kNone; }
 
   // Fills logits[k], rows x 1, for every tower.
   virtual void Forward(const Pass<T>& pass, const Var<T>& input,

@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint64_t kMaxUnits = 65536;
 constexpr uint64_t kMaxExperts = 1024;
+constexpr uint64_t kMaxEmbeddingDim = 4096;
 constexpr int kMaxLayers = 64;
 
 }  // namespace
@@ -17,6 +18,18 @@ void ModelChecks::NeedsLayers(const std::string& field, const DNN& dnn) const {
 
 void ModelChecks::Experts(const std::string& field, uint32_t count) const {
   fields_.Range(Path(field), uint64_t{count}, 1, kMaxExperts);
+}
+
+void ModelChecks::EmbeddingDim(const std::string& field, uint32_t dim) const {
+  fields_.Range(Path(field), uint64_t{dim}, 1, kMaxEmbeddingDim);
+}
+
+void ModelChecks::NeedsScenes() const {
+  if (!job_.data_config().has_scene_field()) {
+    fields_.Add("model_config.model_class", "\"" + job_.model_config().model_class() +
+                                                "\" has parts of single scenes, expected a "
+                                                "data_config.scene_field with its scenes");
+  }
 }
 
 void CheckLayers(const std::string& path, const DNN& dnn, Layers need, FieldChecks& fields) {

@@ -27,6 +27,10 @@ class ModelChecks {
   void NeedsLayers(const std::string& field, const DNN& dnn) const;
   // 1 to 1024 experts.
   void Experts(const std::string& field, uint32_t count) const;
+  // 1 to 4096.
+  void EmbeddingDim(const std::string& field, uint32_t dim) const;
+  // The job says which scene a row is of.
+  void NeedsScenes() const;
 
  private:
   const Job& job_;

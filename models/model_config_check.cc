@@ -171,6 +171,21 @@ class ModelChecker {
                       tasks);
       }
       checks_.Range(path + ".loss_weight", double{line.loss_weight()}, 0, kMaxTaskWeight);
+      CheckPrivateGroup(line, path + ".private_group");
+    }
+  }
+
+  void CheckPrivateGroup(const SceneTasks& line, const std::string& path) {
+    if (!line.has_private_group()) {
+      return;
+    }
+    std::vector<std::string> groups;
+    for (const FeatureGroup& group : model_.feature_groups()) {
+      groups.push_back(group.group_name());
+    }
+    checks_.Known(path, line.private_group(), "feature group", groups);
+    if (!model_.ums().has_private_dnn()) {
+      checks_.Add(path, "is read by model_class \"UMS\" with a private_dnn only");
     }
   }
 

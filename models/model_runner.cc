@@ -93,6 +93,7 @@ void ModelRunner::Run(const StepInput& input, StepGradients* gradients, StepOutp
   step_.gradients = gradients;
   step_.output = &output;
   targets_.Fill(*input.batch);
+  order_.Sort(*input.batch, model_->grouping());
   PlanScales();
   output.logits.resize(targets_.task_count());
   for (std::vector<float>& logits : output.logits) {
@@ -147,18 +148,46 @@ void ModelRunner::ComputeSlice(int index) {
   if (step_.gradients != nullptr) {
     PrepareBuffers(index);
   }
+  // A scene's statistics are those of all its rows, so a model that has any gets them together.
+  const bool whole = step_.gradients != nullptr && model_->grouping() == RowGrouping::kWholeScenes;
+  const uint32_t end = SliceBegin(index + 1);
+  for (uint32_t begin = SliceBegin(index); begin < end;) {
+    const uint32_t most = whole ? order_.SceneEnd(begin) - begin : kRowsAtOnce;
+    const uint32_t rows = std::min(most, end - begin);
+    ComputeRows(slice, begin, rows);
+    begin += rows;
+  }
+}
+
+uint32_t ModelRunner::SliceBegin(int index) const {
   const uint64_t rows = step_.input->batch->rows;
   const auto threads = static_cast<uint64_t>(fork_join_.threads());
   const auto begin = static_cast<uint32_t>(rows * static_cast<uint64_t>(index) / threads);
-  const auto end = static_cast<uint32_t>(rows * (static_cast<uint64_t>(index) + 1) / threads);
-  for (uint32_t row = begin; row < end; row += kRowsAtOnce) {
-    ComputeRows(slice, row, std::min(kRowsAtOnce, end - row));
+  if (begin == 0 || begin == rows || model_->grouping() != RowGrouping::kWholeScenes) {
+    return begin;
+  }
+  return order_.SceneEnd(begin - 1);  // where a scene begins, from here on
+}
+
+void ModelRunner::GatherTargets(Slice& slice, std::span<const uint32_t> rows) const {
+  const size_t tasks = slice.targets.size();
+  slice.labels.resize(tasks * rows.size());
+  slice.weights.resize(tasks * rows.size());
+  for (size_t k = 0; k < tasks; ++k) {
+    float* label = slice.labels.data() + k * rows.size();
+    float* weight = slice.weights.data() + k * rows.size();
+    for (size_t r = 0; r < rows.size(); ++r) {
+      label[r] = targets_.label(k)[rows[r]];
+      weight[r] = targets_.weight(k)[rows[r]];
+    }
+    slice.targets[k] = {label, weight};
   }
 }
 
 void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
   const StepInput& input = *step_.input;
   const bool train = step_.gradients != nullptr;
+  const std::span<const uint32_t> batch_rows = order_.rows().subspan(begin, rows);
   Tape<float>& tape = slice.tape;
   tape.Reset(train ? Tape<float>::Recording::kYes : Tape<float>::Recording::kNo);
   for (size_t i = 0; i < slice.blocks.size(); ++i) {
@@ -171,19 +200,21 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
     slice.tables[i] = tape.Leaf(input.table_rows[i].data(), input.table_rows[i].size() / dim, dim,
                                 kInputs, train ? &slice.buffers.tables[i] : nullptr);
   }
+  order_.CutScenes(begin, rows, slice.scenes);
   const Pass<float> pass{
       .tape = tape,
       .blocks = slice.blocks,
       .purpose = train ? Pass<float>::Purpose::kTrain : Pass<float>::Purpose::kScore,
-      .dropout = {.seed = step_.dropout_seed, .first_row = begin}};
-  const Var<float> e = GatherInput(tape, layout_, input, slice.tables, begin, rows);
+      .dropout = {.seed = step_.dropout_seed, .first_row = begin},
+      .scenes = slice.scenes};
+  const Var<float> e = GatherInput(tape, layout_, input, slice.tables, batch_rows);
   model_->Forward(pass, e, slice.logits);
   for (size_t k = 0; k < slice.targets.size(); ++k) {
-    slice.targets[k] = {targets_.label(k).data() + begin, targets_.weight(k).data() + begin};
     for (uint32_t r = 0; r < rows; ++r) {
-      step_.output->logits[k][begin + r] = model_->PredictedLogit(slice.logits, k, r);
+      step_.output->logits[k][batch_rows[r]] = model_->PredictedLogit(slice.logits, k, r);
     }
   }
+  GatherTargets(slice, batch_rows);
   model_->Losses(tape, slice.logits, slice.targets, slice.scales, slice.sums);
   for (size_t k = 0; k < slice.sums.size(); ++k) {
     slice.totals[k] += slice.sums[k];

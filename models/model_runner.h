@@ -3,7 +3,8 @@
 // The batch is cut into `compute_threads` slices of rows, each with a tape and gradients of its
 // own, which are added up in order: the result depends on the inputs and on the number of slices,
 // never on timing. A slice goes through its rows some hundred at a time, so that what one layer
-// writes is still in the cache when the next one reads it.
+// writes is still in the cache when the next one reads it. Where the model has parts of single
+// scenes, it goes through the rows scene by scene; results come out in the batch's order.
 //
 // Dense gradients are those of the batch's loss, tasks divided as the job's loss_reduction says.
 // Embedding gradients are plain sums over the samples, sum_k weight_k sum_b w dl: a row that occurs
@@ -22,6 +23,7 @@
 #include "models/fork_join.h"
 #include "models/input_layout.h"
 #include "models/model.h"
+#include "models/scene_order.h"
 #include "models/step.h"
 #include "models/task_targets.h"
 #include "proto/job.pb.h"
@@ -68,6 +70,9 @@ class ModelRunner {
     std::vector<Var<float>> blocks;
     std::vector<Var<float>> tables;
     std::vector<Var<float>> logits;
+    std::vector<SceneRows> scenes;  // of the rows at hand
+    std::vector<float> labels;      // [task][row], of the rows at hand
+    std::vector<float> weights;     // [task][row]
     std::vector<Target<float>> targets;
     std::vector<float> scales;   // [task], what Losses multiplies with
     std::vector<double> sums;    // [task], of the rows at hand
@@ -90,7 +95,9 @@ class ModelRunner {
   void Run(const StepInput& input, StepGradients* gradients, StepOutput& output);
   void PlanScales();
   void ComputeSlice(int index);
+  uint32_t SliceBegin(int index) const;
   void ComputeRows(Slice& slice, uint32_t begin, uint32_t rows);
+  void GatherTargets(Slice& slice, std::span<const uint32_t> rows) const;
   void Backward(Slice& slice) const;
   void PrepareBuffers(int index);
   void MergeSlices(int index);
@@ -102,6 +109,7 @@ class ModelRunner {
   BlockList block_list_;
   const std::unique_ptr<Model<float>> model_;
   TaskTargets targets_;
+  SceneOrder order_;  // of the batch at hand; the row of a slice is a place in it
   std::vector<std::unique_ptr<Slice>> slices_;
   Step step_;
   ForkJoin fork_join_;

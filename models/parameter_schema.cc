@@ -1,5 +1,7 @@
 #include "models/parameter_schema.h"
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "common/data/field_error.h"
@@ -28,10 +30,18 @@ StatusOr<ParameterSchema> BuildParameterSchema(const Job& job) {
   for (const TableSpec& table : layout.tables) {
     *schema.add_tables() = table;
   }
+  std::set<std::string> names;
   for (const BlockSpec& block : blocks.specs()) {
     BlockSpec& added = *schema.add_blocks();
     added = block;
-    *added.mutable_optimizer() = optimizers.Get(optimizers.size() - 1);
+    if (!block.has_optimizer()) {
+      *added.mutable_optimizer() = optimizers.Get(optimizers.size() - 1);
+    }
+    // Snapshots know a block by its name.
+    if (!names.insert(block.name()).second) {
+      return InvalidArgumentError("model_config: two of the model's dense blocks are called \"" +
+                                  block.name() + "\"; give the task tower another tower_name");
+    }
   }
   return schema;
 }

@@ -72,7 +72,8 @@ void TaskTargets::FillWeights(const Batch& batch, const Task& task, TaskTarget& 
     float weight = batch.sample_weight.empty() ? 1.0F : batch.sample_weight[r];
     if (!batch.scene.empty()) {
       const uint32_t scene = batch.scene[r];
-      weight = task.in_scene[scene] != 0 ? weight * scene_weight_[scene] : 0;
+      const bool takes_part = scene != kUnlistedScene && task.in_scene[scene] != 0;
+      weight = takes_part ? weight * scene_weight_[scene] : 0;
     }
     if (task.indicator >= 0) {
       const bool inside = batch.labels[static_cast<size_t>(task.indicator)][r] == 1.0F;

@@ -16,6 +16,9 @@ namespace antiphon {
 // A label that is not known. Never an operand: select by it, do not multiply.
 inline constexpr float kUnknownLabel = -1.0F;
 
+// A scene that the job does not list.
+inline constexpr uint32_t kUnlistedScene = ~uint32_t{0};
+
 // One categorical feature in compressed-sparse-row form. Values of row i: [offsets[i],
 // offsets[i+1]). A value that reads no row (not in the vocabulary) is left out.
 struct SparseColumn {
@@ -34,9 +37,9 @@ struct Batch {
   std::vector<float> dense;                // rows x dense_width, row-major
   std::vector<std::vector<float>> labels;  // [label][row]: 0, 1 or kUnknownLabel
   std::vector<float> sample_weight;        // empty: all 1
-  std::vector<uint32_t> scene;             // empty: the job has no scene field
-  std::vector<uint64_t> user;              // hash of the GAUC user field; empty: not asked for
-  std::vector<int64_t> event_time_ms;      // empty: the job has no time field
+  std::vector<uint32_t> scene;         // index or kUnlistedScene; empty: the job has no scene field
+  std::vector<uint64_t> user;          // hash of the GAUC user field; empty: not asked for
+  std::vector<int64_t> event_time_ms;  // empty: the job has no time field
 
   // Keeps the memory for the next batch.
   void Clear();

@@ -142,6 +142,7 @@ void BatchBuilder::AddContext(const Job& job) {
   for (const Metric& metric : job.eval_config().metrics_set()) {
     user_field_ = find(metric.gauc().uid_field());
   }
+  keeps_unknown_scenes_ = data.unknown_scene() == DataConfig::SHARED_ONLY;
   for (const std::string& scene : data.scenes()) {
     scenes_.Add(scene);
   }
@@ -273,10 +274,10 @@ BadRowReason BatchBuilder::AppendContext(std::span<const std::string_view> value
   }
   if (scene_field_.has_value()) {
     const uint32_t scene = scenes_.Find(values[*scene_field_]);
-    if (scene == Vocabulary::kNotFound) {
+    if (scene == Vocabulary::kNotFound && !keeps_unknown_scenes_) {
       return BadRowReason::kUnknownScene;
     }
-    batch.scene.push_back(scene);
+    batch.scene.push_back(scene == Vocabulary::kNotFound ? kUnlistedScene : scene);
   }
   if (time_field_.has_value()) {
     int64_t time = 0;

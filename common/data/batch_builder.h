@@ -103,6 +103,7 @@ class BatchBuilder {
   std::optional<uint32_t> time_field_;
   std::optional<uint32_t> user_field_;
   Vocabulary scenes_;
+  bool keeps_unknown_scenes_ = false;
 };
 
 }  // namespace antiphon

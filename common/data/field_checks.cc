@@ -138,6 +138,10 @@ void FieldChecks::Optimizer(const std::string& path, const OptimizerConfig& conf
       return CheckFtrl(path + ".ftrl_optimizer", config.ftrl_optimizer(), *this);
     case OptimizerConfig::kGroupFtrlOptimizer:
       return CheckFtrl(path + ".group_ftrl_optimizer", config.group_ftrl_optimizer(), *this);
+    case OptimizerConfig::kDecayedSums:
+      return Add(path + ".decayed_sums",
+                 "keeps statistics and trains nothing, expected an optimizer such as "
+                 "adagrad_optimizer { }");
     case OptimizerConfig::OPTIMIZER_NOT_SET:
       return Add(path, "is empty, expected an optimizer such as adagrad_optimizer { }");
   }

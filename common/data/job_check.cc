@@ -186,6 +186,9 @@ void CheckScenes(const DataConfig& data, const std::vector<std::string>& fields,
     if (data.scenes_size() > 0) {
       checks.Add("data_config.scenes[0]", "there are scenes but no scene_field");
     }
+    if (data.unknown_scene() != DataConfig::BAD_ROW) {
+      checks.Add("data_config.unknown_scene", "has no effect without a scene_field");
+    }
     return;
   }
   checks.Known("data_config.scene_field", data.scene_field(), "input field", fields);

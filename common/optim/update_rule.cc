@@ -51,6 +51,11 @@ StatusOr<UpdateRule> Make(const MomentumOptimizer& config) {
   return UpdateRule(rule);
 }
 
+StatusOr<UpdateRule> Make(const DecayedSums& config) {
+  AP_RETURN_IF_ERROR(CheckDecay("decayed_sums.decay", config.decay()));
+  return UpdateRule(DecayedSumsRule{.decay = config.decay()});
+}
+
 // Both Adagrads divide by the root of the accumulator, so it may not start at 0: a first gradient
 // of 0 would give 0/0.
 template <typename Rule, typename Config>
@@ -227,6 +232,13 @@ void GroupFtrlRule::Apply(size_t n, uint64_t, const float* gradient, float* weig
   BestKernels().group_ftrl_row(n, rates, gradient, weights, state, state + n);
 }
 
+void DecayedSumsRule::Apply(size_t n, uint64_t /*step*/, const float* counted, float* sums,
+                            float* /*state*/) const {
+  const Kernels& kernels = BestKernels();
+  kernels.scale(n, decay, sums);
+  kernels.add(n, counted, sums);
+}
+
 StatusOr<UpdateRule> MakeUpdateRule(const OptimizerConfig& config) {
   switch (config.optimizer_case()) {
     case OptimizerConfig::kSgdOptimizer:
@@ -247,6 +259,8 @@ StatusOr<UpdateRule> MakeUpdateRule(const OptimizerConfig& config) {
       return Make(config.ftrl_optimizer());
     case OptimizerConfig::kGroupFtrlOptimizer:
       return Make(config.group_ftrl_optimizer());
+    case OptimizerConfig::kDecayedSums:
+      return Make(config.decayed_sums());
     case OptimizerConfig::OPTIMIZER_NOT_SET:
       break;
   }

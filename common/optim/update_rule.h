@@ -97,8 +97,18 @@ struct GroupFtrlRule {
   void Apply(size_t n, uint64_t step, const float* gradient, float* weights, float* state) const;
 };
 
+// Statistics, not weights: what is pushed was counted, and older counts fade. Sums stay additive
+// over workers, which means and variances are not.
+struct DecayedSumsRule {
+  float decay = 0;
+
+  size_t state_floats(size_t) const { return 0; }
+  void InitState(size_t, const float*, float*) const {}
+  void Apply(size_t n, uint64_t step, const float* counted, float* sums, float* state) const;
+};
+
 using UpdateRule = std::variant<SgdRule, MomentumRule, AdagradRule, RowwiseAdagradRule, AdamRule,
-                                FtrlRule, GroupFtrlRule>;
+                                FtrlRule, GroupFtrlRule, DecayedSumsRule>;
 
 // The rule that a job file asks for. Every number is checked; the message names the field.
 StatusOr<UpdateRule> MakeUpdateRule(const OptimizerConfig& config);

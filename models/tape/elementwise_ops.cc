@@ -102,6 +102,42 @@ Var<T> Add(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
 }
 
 template <typename T>
+Var<T> Subtract(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
+  Var<T> z = Copy(tape, x, x.depends | y.depends);
+  for (size_t r = 0; r < z.rows; ++r) {
+    tape.kernels().axpy(z.cols, T{-1}, y.view().row(r), z.value + r * z.stride);
+  }
+  tape.Record(z, [x, y, z](Tape<T>& t) {
+    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
+    T* dy = t.Wants(y) ? t.Grad(y) : nullptr;
+    for (size_t r = 0; r < z.rows; ++r) {
+      const T* dz = z.grad + r * z.stride;
+      if (dx != nullptr)
+        t.kernels().add(z.cols, dz, dx + r * x.stride);
+      if (dy != nullptr)
+        t.kernels().axpy(z.cols, T{-1}, dz, dy + r * y.stride);
+    }
+  });
+  return z;
+}
+
+template <typename T>
+Var<T> Scale(Tape<T>& tape, const Var<T>& x, T factor) {
+  Var<T> y = Copy(tape, x, x.depends);
+  tape.kernels().scale(y.size(), factor, y.value);
+  tape.Record(y, [x, y, factor](Tape<T>& t) {
+    if (!t.Wants(x)) {
+      return;
+    }
+    T* dx = t.Grad(x);
+    for (size_t r = 0; r < y.rows; ++r) {
+      t.kernels().axpy(y.cols, factor, y.grad + r * y.stride, dx + r * x.stride);
+    }
+  });
+  return y;
+}
+
+template <typename T>
 Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias) {
   Var<T> y = Copy(tape, x, x.depends | bias.depends);
   for (size_t r = 0; r < y.rows; ++r) {
@@ -194,6 +230,8 @@ Var<T> Dropout(Tape<T>& tape, const Var<T>& x, float ratio, const DropoutSeed& s
   template Var<T> PRelu(Tape<T>&, const Var<T>&, const Var<T>&);     \
   template Var<T> Softmax(Tape<T>&, const Var<T>&);                  \
   template Var<T> Add(Tape<T>&, const Var<T>&, const Var<T>&);       \
+  template Var<T> Subtract(Tape<T>&, const Var<T>&, const Var<T>&);  \
+  template Var<T> Scale(Tape<T>&, const Var<T>&, T);                 \
   template Var<T> AddBias(Tape<T>&, const Var<T>&, const Var<T>&);   \
   template Var<T> Multiply(Tape<T>&, const Var<T>&, const Var<T>&);  \
   template Var<T> ScaleRows(Tape<T>&, const Var<T>&, const Var<T>&); \

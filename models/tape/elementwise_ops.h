@@ -21,6 +21,13 @@ Var<T> Softmax(Tape<T>& tape, const Var<T>& x);
 template <typename T>
 Var<T> Add(Tape<T>& tape, const Var<T>& x, const Var<T>& y);
 
+template <typename T>
+Var<T> Subtract(Tape<T>& tape, const Var<T>& x, const Var<T>& y);
+
+// factor x
+template <typename T>
+Var<T> Scale(Tape<T>& tape, const Var<T>& x, T factor);
+
 // Every row of x plus `bias`, which is one row.
 template <typename T>
 Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias);

@@ -3,11 +3,11 @@
 namespace antiphon {
 namespace {
 
-// What each weight of sample r is multiplied with.
+// What each weight of a sample is multiplied with.
 template <typename T>
-T ScaleOf(const PoolingValues& values, Pooling pooling, size_t r) {
-  const uint32_t begin = values.offsets[r];
-  const uint32_t end = values.offsets[r + 1];
+T ScaleOf(const PoolingValues& values, Pooling pooling, uint32_t sample) {
+  const uint32_t begin = values.offsets[sample];
+  const uint32_t end = values.offsets[sample + 1];
   if (pooling == Pooling::kSum) {
     return 1;
   }
@@ -26,8 +26,9 @@ T ScaleOf(const PoolingValues& values, Pooling pooling, size_t r) {
 template <typename T, typename Visit>
 void ForEachValue(const PoolingValues& values, Pooling pooling, size_t rows, Visit visit) {
   for (size_t r = 0; r < rows; ++r) {
-    const T scale = ScaleOf<T>(values, pooling, r);
-    for (uint32_t i = values.offsets[r]; i < values.offsets[r + 1]; ++i) {
+    const uint32_t sample = values.samples[r];
+    const T scale = ScaleOf<T>(values, pooling, sample);
+    for (uint32_t i = values.offsets[sample]; i < values.offsets[sample + 1]; ++i) {
       const T weight = values.weights == nullptr ? T{1} : static_cast<T>(values.weights[i]);
       visit(values.rows[i], r, scale * weight);
     }

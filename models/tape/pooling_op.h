@@ -10,12 +10,13 @@ namespace antiphon {
 
 enum class Pooling { kSum, kMean };
 
-// One categorical feature of some consecutive samples, in compressed-sparse-row form. Sample r owns
-// values [offsets[r], offsets[r + 1]), whole-batch positions into `rows` and `weights`.
+// One categorical feature of some samples, in compressed-sparse-row form. Sample i of the batch
+// owns values [offsets[i], offsets[i + 1]), positions into `rows` and `weights`.
 struct PoolingValues {
-  const uint32_t* offsets = nullptr;  // out.rows + 1
-  const uint32_t* rows = nullptr;     // which row of the table each value reads
-  const float* weights = nullptr;     // null: all 1
+  std::span<const uint32_t> samples;  // which sample of the batch each row of the result is
+  const uint32_t* offsets = nullptr;
+  const uint32_t* rows = nullptr;  // which row of the table each value reads
+  const float* weights = nullptr;  // null: all 1
 };
 
 // out[r] += sum of w table[row] over the values of sample r, divided by the sum of w for kMean. A

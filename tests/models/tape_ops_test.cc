@@ -14,6 +14,8 @@
 #include "models/tape/linear_ops.h"
 #include "models/tape/loss_ops.h"
 #include "models/tape/pooling_op.h"
+#include "models/tape/row_ops.h"
+#include "models/tape/segment_ops.h"
 #include "models/tape/tape.h"
 
 namespace antiphon {
@@ -116,6 +118,43 @@ std::vector<OpCase> ElementwiseCases() {
   };
 }
 
+constexpr uint32_t kPicked[] = {3, 0, 3, 1};
+constexpr uint32_t kSegmentOffsets[] = {0, 2, 2, 5};  // the second one is empty
+
+std::vector<OpCase> RowCases() {
+  const Segments segments{kSegmentOffsets, 3};
+  return {
+      Matrix("Subtract", {{4, 5}, {4, 3}},
+             [](Tape<double>& t, const Leaves& x) { return Subtract(t, Inner(x[0]), x[1]); }),
+      Matrix("Scale", {{4, 5}},
+             [](Tape<double>& t, const Leaves& x) { return Scale(t, Inner(x[0]), -1.5); }),
+      Matrix("RowsOfOneMatrix", {{5, 3}},
+             [](Tape<double>& t, const Leaves& x) {
+               return Multiply(t, SliceRows(x[0], 0, 3), SliceRows(x[0], 2, 3));
+             }),
+      Matrix("ConcatRows", {{2, 3}, {3, 5}},
+             [](Tape<double>& t, const Leaves& x) {
+               return ConcatRows<double>(t, std::vector<D>{x[0], Inner(x[1]), x[0]});
+             }),
+      Matrix(
+          "GatherRows", {{4, 5}},
+          [](Tape<double>& t, const Leaves& x) { return GatherRows(t, Inner(x[0]), kPicked, 4); }),
+      Matrix("RepeatRow", {{1, 5}},
+             [](Tape<double>& t, const Leaves& x) { return RepeatRow(t, Inner(x[0]), 3); }),
+      Matrix("RowDots", {{4, 5}, {4, 3}},
+             [](Tape<double>& t, const Leaves& x) { return RowDots(t, Inner(x[0]), x[1], 0.5); }),
+      Matrix("SegmentSoftmax", {{5, 1}},
+             [segments](Tape<double>& t, const Leaves& x) {
+               return SegmentSoftmax(t, x[0], segments);
+             }),
+      Matrix("SegmentSum", {{5, 5}, {5, 1}},
+             [segments](Tape<double>& t, const Leaves& x) {
+               return SegmentSum(t, Inner(x[0]), x[1], segments);
+             }),
+  };
+}
+
+constexpr uint32_t kSamples[] = {2, 0, 3, 1};
 constexpr uint32_t kOffsets[] = {0, 1, 1, 4, 6};
 constexpr uint32_t kRows[] = {2, 0, 2, 2, 1, 0};
 constexpr float kWeights[] = {0.5F, 2, 1, 0.25F, 1, 3};
@@ -126,7 +165,8 @@ const double kScale = 0.7;
 D PoolInto(Tape<double>& t, const D& table, const float* weights, Pooling pooling) {
   D out = t.New(4, table.cols + 3, table.depends);
   std::fill_n(out.value, out.size(), 0.0);
-  PoolRows(t, table, {kOffsets, kRows, weights}, pooling, SliceColumns(out, 2, table.cols));
+  PoolRows(t, table, {kSamples, kOffsets, kRows, weights}, pooling,
+           SliceColumns(out, 2, table.cols));
   return out;
 }
 
@@ -272,6 +312,7 @@ std::string CaseName(const testing::TestParamInfo<OpCase>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Linear, TapeOpsTest, testing::ValuesIn(LinearCases()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Elements, TapeOpsTest, testing::ValuesIn(ElementwiseCases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(Rows, TapeOpsTest, testing::ValuesIn(RowCases()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Ends, TapeOpsTest, testing::ValuesIn(PoolingAndLossCases()), CaseName);
 
 }  // namespace
