@@ -157,6 +157,53 @@ TEST(ParameterSchemaTest, LrStartsAtZero) {
   EXPECT_TRUE(schema->tables(0).initializer().has_constant_initializer());
 }
 
+std::string UmsText(const std::string& more) {
+  return R"(model_class: "UMS" ums {
+              expert_dnn { hidden_units: 4 } private_dnn { hidden_units: 3 }
+              task_towers { tower_name: "click" label_name: "click" } } )" +
+         more;
+}
+
+TEST(CheckUmsTest, NamesWhatIsWrong) {
+  EXPECT_THAT(CheckModelConfig(SampleJob(UmsText(""))), IsEmpty());
+  Job no_scenes = SampleJob(UmsText(""));
+  no_scenes.mutable_data_config()->clear_scene_field();
+  EXPECT_THAT(TheError(no_scenes), AllOf(HasSubstr("model_config.model_class: \"UMS\""),
+                                         HasSubstr("data_config.scene_field")));
+  const std::string line = R"(scene_tasks { scene: "song" private_group: )";
+  EXPECT_THAT(TheError(SampleJob(UmsText(line + "\"al\" }"))),
+              AllOf(HasSubstr("model_config.scene_tasks[0].private_group"),
+                    HasSubstr("did you mean \"all\"")));
+  EXPECT_THAT(TheError(SampleJob(UmsText(line + "\"all\" }"))),
+              AllOf(HasSubstr("model_config.feature_groups"), HasSubstr("private to a scene")));
+  EXPECT_THAT(TheError(SampleJob(MmoeText() + line + "\"all\" }")),
+              HasSubstr("model_config.scene_tasks[0].private_group: is read by"));
+  EXPECT_THAT(TheError(SampleJob(UmsText("ums { num_expert: 0 }"))),
+              HasSubstr("model_config.ums.num_expert"));
+  EXPECT_THAT(TheError(SampleJob(UmsText("ums { scene_embedding_dim: 5000 }"))),
+              HasSubstr("model_config.ums.scene_embedding_dim"));
+  EXPECT_THAT(TheError(SampleJob(UmsText("ums { public_dnn { activation: \"swish\" } }"))),
+              HasSubstr("model_config.ums.public_dnn.activation"));
+  Job many = SampleJob(UmsText("ums { cross_scene_scores: STOP_GRADIENT }"));
+  for (int i = 0; i < 63; ++i)
+    many.mutable_data_config()->add_scenes("more" + std::to_string(i));
+  EXPECT_THAT(TheError(many), HasSubstr("model_config.ums.cross_scene_scores"));
+}
+
+TEST(ParameterSchemaTest, RefusesTwoBlocksOfOneName) {
+  Job job = SampleJob(UmsText(""));
+  job.mutable_model_config()->mutable_ums()->mutable_task_towers(0)->set_tower_name("experts");
+  job.mutable_model_config()
+      ->mutable_ums()
+      ->mutable_task_towers(0)
+      ->mutable_dnn()
+      ->add_hidden_units(2);
+
+  const Status status = BuildParameterSchema(job).status();
+
+  EXPECT_THAT(status.message(), HasSubstr("\"experts.0.weight\""));
+}
+
 TEST(InputLayoutTest, ColumnsFollowTheFeatureGroups) {
   const InputLayout layout = MakeInputLayout(SampleJob(MmoeText()));
 

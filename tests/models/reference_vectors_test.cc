@@ -1,7 +1,10 @@
 // Every model against tests/golden/models: forward and every gradient, in double and in float.
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -40,12 +43,22 @@ std::vector<double> Flat(const json& value) {
   return out;
 }
 
+// A matrix of the vector that becomes columns of the model's input: a feature group of its name.
+struct InputPart {
+  std::string name;
+  int of_scene = -1;  // its rows are those of this scene, the others are zeros
+};
+
 struct VectorCase {
   std::string vector;
   std::string config;  // ModelConfig as text
-  std::string input;   // name of the input matrix in the vector
+  std::vector<InputPart> inputs;
   // Block of the model -> parameters of the vector, one below the other.
   std::map<std::string, std::vector<std::string>> blocks;
+  std::vector<InputScene> scenes = {};
+  // Blocks that the vector has in another form: their values, and gradients, made from it.
+  using Derived = std::function<std::vector<double>(const json& vector, const char* section)>;
+  std::map<std::string, Derived> derived = {};
 };
 
 std::ostream& operator<<(std::ostream& out, const VectorCase& c) {
@@ -64,7 +77,7 @@ VectorCase MlpCase() {
   return {"mlp",
           R"(model_class: "DNN" dnn_model { task_towers {
                tower_name: "t" dnn { hidden_units: [5, 3] } } })",
-          "x",
+          {{"x"}},
           {{"t.0.weight", {"f.0.W"}},
            {"t.0.bias", {"f.0.b"}},
            {"t.1.weight", {"f.1.W"}},
@@ -79,7 +92,7 @@ VectorCase SharedBottomCase() {
                        bottom_dnn { hidden_units: [4, 3] }
                        task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
                        task_towers { tower_name: "tower1" } })",
-                  "e",
+                  {{"e"}},
                   {{"bottom.0.weight", {"bottom.0.W"}},
                    {"bottom.0.bias", {"bottom.0.b"}},
                    {"bottom.1.weight", {"bottom.1.W"}},
@@ -97,7 +110,7 @@ VectorCase MmoeCase() {
                        task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
                        task_towers { tower_name: "tower1" dnn { hidden_units: 3 } }
                        task_towers { tower_name: "tower2" dnn { hidden_units: 3 } } })",
-                  "e",
+                  {{"e"}},
                   {{"experts.0.weight", {"expert0.0.W", "expert1.0.W", "expert2.0.W"}},
                    {"experts.0.bias", {"expert0.0.b", "expert1.0.b", "expert2.0.b"}}}};
   for (const char* k : {"0", "1", "2"}) {
@@ -115,7 +128,7 @@ VectorCase OmoeCase() {
                        expert_dnn { hidden_units: 4 } num_expert: 3 one_gate: true
                        task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
                        task_towers { tower_name: "tower1" dnn { hidden_units: 3 } } })",
-                  "e",
+                  {{"e"}},
                   {{"experts.0.weight", {"expert0.0.W", "expert1.0.W", "expert2.0.W"}},
                    {"experts.0.bias", {"expert0.0.b", "expert1.0.b", "expert2.0.b"}},
                    {"gate.weight", {"gate.W"}},
@@ -134,7 +147,7 @@ VectorCase PleCase() {
                                              task_expert_net { hidden_units: 3 } }
                        task_towers { tower_name: "tower0" }
                        task_towers { tower_name: "tower1" } })",
-                  "e",
+                  {{"e"}},
                   {{"l0.share.gate.weight", {"l0.gate_shared.W"}},
                    {"l0.share.gate.bias", {"l0.gate_shared.b"}}}};
   for (const std::string level : {"l0", "l1"}) {
@@ -157,17 +170,119 @@ VectorCase PleCase() {
   return c;
 }
 
+// z_s of the vector is z + z_s of the model, z that of an unlisted scene.
+void AddSceneEmbeddings(VectorCase& c) {
+  const auto sum = [](const json& vector, const std::vector<std::string>& names) {
+    std::vector<double> total;
+    for (const std::string& name : names) {
+      const std::vector<double> values = Flat(vector[name]);
+      total.resize(values.size());
+      for (size_t i = 0; i < values.size(); ++i)
+        total[i] += values[i];
+    }
+    return total;
+  };
+  c.derived["scene_embedding"] = [sum](const json& vector, const char* section) {
+    const bool is_value = std::string(section) == "params";
+    return sum(vector[section], is_value ? std::vector<std::string>{"z_unknown"}
+                                         : std::vector<std::string>{"z0", "z1", "z_unknown"});
+  };
+  for (const std::string s : {"0", "1"}) {
+    c.derived["scene." + s + ".embedding"] = [sum, s](const json& vector, const char* section) {
+      std::vector<double> values = sum(vector[section], {"z" + s});
+      for (size_t i = 0; i < values.size() && std::string(section) == "params"; ++i)
+        values[i] -= vector[section]["z_unknown"][i].get<double>();
+      return values;
+    };
+  }
+}
+
+VectorCase UmsCase(const std::string& vector) {
+  VectorCase c = {vector,
+                  R"(model_class: "UMS" ums {
+                       public_dnn { hidden_units: 4 }
+                       expert_dnn { hidden_units: 3 } num_expert: 2
+                       scene_embedding_dim: 2
+                       private_dnn { hidden_units: 3 }
+                       task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
+                       task_towers { tower_name: "tower1" dnn { hidden_units: 3 } } })",
+                  {{"e"}, {"q0", 0}, {"q1", 1}},
+                  {{"public.0.weight", {"public.0.W"}},
+                   {"public.0.bias", {"public.0.b"}},
+                   {"experts.0.weight", {"expert0.0.W", "expert1.0.W"}},
+                   {"experts.0.bias", {"expert0.0.b", "expert1.0.b"}}},
+                  {{.name = "0", .private_group = {.name = "q0"}},
+                   {.name = "1", .private_group = {.name = "q1"}}}};
+  AddSceneEmbeddings(c);
+  for (const std::string k : {"0", "1"}) {
+    AddTower("tower" + k, c.blocks);
+    c.blocks["tower" + k + ".gate.weight"] = {"gate" + k + ".W"};
+    c.blocks["tower" + k + ".gate.bias"] = {"gate" + k + ".b"};
+  }
+  for (const std::string s : {"0", "1"}) {
+    const std::string scene = "scene." + s + ".";
+    c.blocks[scene + "private.0.weight"] = {"sen" + s + ".0.W"};
+    c.blocks[scene + "private.0.bias"] = {"sen" + s + ".0.b"};
+    c.blocks[scene + "gate"] = {"sen" + s + ".V"};
+    c.blocks[scene + "shift"] = {"sen" + s + ".B"};
+    for (const std::string k : {"0", "1"}) {
+      std::map<std::string, std::vector<std::string>> tower;
+      AddTower("tower" + k, tower);
+      for (const auto& [block, names] : tower) {
+        c.blocks[scene + block] = {"delta" + s + "." + names.front()};
+      }
+    }
+  }
+  return c;
+}
+
 VectorCase EsmmCase(const std::string& vector, const std::string& option) {
   VectorCase c = {vector,
                   R"(model_class: "ESMM" esmm {
                        ctr_tower { tower_name: "ctr" dnn { hidden_units: 3 } }
                        cvr_tower { tower_name: "cvr" dnn { hidden_units: 3 } } )" +
                       option + "}",
-                  "e",
+                  {{"e"}},
                   {}};
   AddTower("ctr", c.blocks);
   AddTower("cvr", c.blocks);
   return c;
+}
+
+// The scene of each row of the vector; empty without scenes.
+std::vector<int> ScenesOf(const json& inputs) {
+  return inputs.contains("scene") ? inputs["scene"].get<std::vector<int>>() : std::vector<int>();
+}
+
+// Row i of the model's pass is row order[i] of the vector: scene by scene, unlisted ones last.
+std::vector<size_t> RowOrder(const json& inputs) {
+  const std::vector<int> scenes = ScenesOf(inputs);
+  std::vector<size_t> order(inputs["v"].size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto rank = [&scenes](size_t row) { return static_cast<uint32_t>(scenes[row]); };
+  if (!scenes.empty()) {
+    std::stable_sort(order.begin(), order.end(),
+                     [&rank](size_t a, size_t b) { return rank(a) < rank(b); });
+  }
+  return order;
+}
+
+// The input matrix, or from "grads" its gradient.
+std::vector<std::vector<double>> InputRows(const json& vector, const char* section,
+                                           const std::vector<InputPart>& parts) {
+  const std::vector<int> scenes = ScenesOf(vector["inputs"]);
+  std::vector<std::vector<double>> rows(vector["inputs"]["v"].size());
+  for (const InputPart& part : parts) {
+    const json& matrix = vector[section][part.name];
+    size_t next = 0;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const bool has_row = part.of_scene < 0 || scenes[r] == part.of_scene;
+      const std::vector<double> values =
+          has_row ? Flat(matrix[next++]) : std::vector<double>(matrix[0].size(), 0);
+      rows[r].insert(rows[r].end(), values.begin(), values.end());
+    }
+  }
+  return rows;
 }
 
 // One column of labels and weights, and what the loss is multiplied with.
@@ -177,7 +292,20 @@ struct TaskColumn {
   double scale = 1;
 };
 
-// From the vector's y, v and its own names for task weights.
+// What a row's scene makes of its weight in task k: 0 where it does not have the task.
+double SceneWeight(const json& inputs, size_t row, size_t k) {
+  if (!inputs.contains("scene_has_task")) {
+    return 1;
+  }
+  const int scene = inputs["scene"][row].get<int>();
+  if (scene < 0) {
+    return 0;
+  }
+  return inputs["scene_has_task"][scene][k].get<double>() *
+         inputs["scene_weight"][scene].get<double>();
+}
+
+// From the vector's y, v and its own names for task weights, in the vector's order.
 std::vector<TaskColumn> Tasks(const json& inputs, const std::string& name) {
   const std::vector<double> v = Flat(inputs["v"]);
   const std::vector<double> y = Flat(inputs["y"]);
@@ -192,7 +320,7 @@ std::vector<TaskColumn> Tasks(const json& inputs, const std::string& name) {
       if (funnel && k == 1)
         label *= y[r * tasks];
       columns[k].label.push_back(label);
-      columns[k].weight.push_back(label < 0 ? 0 : v[r]);
+      columns[k].weight.push_back(label < 0 ? 0 : v[r] * SceneWeight(inputs, r, k));
       total += columns[k].weight.back();
     }
     double omega = 1;
@@ -234,23 +362,72 @@ class VectorRun {
   void Build() {
     ModelConfig config;
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(case_.config, &config));
-    const json& x = vector_["inputs"][case_.input];
-    model_ = MakeModel<T>(config, {.width = static_cast<uint32_t>(x[0].size())}, blocks_);
+    InputShape shape;
+    for (const InputPart& part : case_.inputs) {
+      const auto width = static_cast<uint32_t>(vector_["inputs"][part.name][0].size());
+      shape.groups.push_back({part.name, shape.width, width});
+      shape.width += width;
+    }
+    shape.scenes = case_.scenes;
+    for (InputScene& scene : shape.scenes) {
+      for (const InputGroup& group : shape.groups) {
+        if (group.name == scene.private_group.name) {
+          scene.private_group = group;
+        }
+      }
+    }
+    model_ = MakeModel<T>(config, shape, blocks_);
     leaves_.resize(blocks_.specs().size() + 1);
     for (size_t i = 0; i < blocks_.specs().size(); ++i) {
-      ASSERT_TRUE(case_.blocks.contains(blocks_.specs()[i].name())) << blocks_.specs()[i].name();
+      const std::string& name = blocks_.specs()[i].name();
+      ASSERT_TRUE(case_.blocks.contains(name) || case_.derived.contains(name)) << name;
       leaves_[i].value = Convert(BlockValues("params", i));
     }
-    EXPECT_EQ(case_.blocks.size(), blocks_.specs().size());
-    leaves_.back().value = Convert(Flat(x));
+    EXPECT_EQ(case_.blocks.size() + case_.derived.size(), blocks_.specs().size());
+    leaves_.back().value = Convert(InputValues("inputs"));
+  }
+
+  // In the order of the pass.
+  std::vector<double> InputValues(const char* section) {
+    const std::vector<std::vector<double>> rows = InputRows(vector_, section, case_.inputs);
+    std::vector<double> values;
+    for (const size_t row : order_) {
+      values.insert(values.end(), rows[row].begin(), rows[row].end());
+    }
+    return values;
   }
 
   std::vector<double> BlockValues(const char* section, size_t block) {
     std::vector<double> values;
+    const auto derived = case_.derived.find(blocks_.specs()[block].name());
+    if (derived != case_.derived.end()) {
+      return derived->second(vector_, section);
+    }
     for (const std::string& name : case_.blocks.at(blocks_.specs()[block].name())) {
       Flatten(vector_[section][name], values);
     }
     return values;
+  }
+
+  std::vector<double> InOrder(const std::vector<double>& values) const {
+    std::vector<double> ordered;
+    for (const size_t row : order_) {
+      ordered.push_back(values[row]);
+    }
+    return ordered;
+  }
+
+  std::vector<SceneRows> Scenes() const {
+    std::vector<SceneRows> scenes;
+    const std::vector<int> of_row = ScenesOf(vector_["inputs"]);
+    for (uint32_t i = 0; i < of_row.size(); ++i) {
+      const auto scene = static_cast<uint32_t>(of_row[order_[i]]);  // -1 is kUnlistedScene
+      if (scenes.empty() || scenes.back().scene != scene) {
+        scenes.push_back({scene, i, 0});
+      }
+      ++scenes.back().rows;
+    }
+    return scenes;
   }
 
   Var<T> MakeLeaf(Leaf& leaf, size_t rows, size_t cols, Gradients depends) {
@@ -265,14 +442,21 @@ class VectorRun {
       const BlockSpec& spec = blocks_.specs()[i];
       vars_.push_back(MakeLeaf(leaves_[i], spec.rows(), spec.cols(), kParameters));
     }
-    const json& x = vector_["inputs"][case_.input];
-    const Var<T> input = MakeLeaf(leaves_.back(), x.size(), x[0].size(), kInputs);
+    const size_t rows = order_.size();
+    const Var<T> input =
+        MakeLeaf(leaves_.back(), rows, leaves_.back().value.size() / rows, kInputs);
     columns_ = Tasks(vector_["inputs"], case_.vector);
     logits_.resize(columns_.size());
-    model_->Forward({.tape = tape_, .blocks = vars_, .dropout = {}}, input, logits_);
+    const std::vector<SceneRows> scenes = Scenes();
+    model_->Forward({.tape = tape_,
+                     .blocks = vars_,
+                     .purpose = Pass<T>::Purpose::kTrain,
+                     .dropout = {},
+                     .scenes = scenes},
+                    input, logits_);
     for (const TaskColumn& column : columns_) {
-      labels_.push_back(Convert(column.label));
-      weights_.push_back(Convert(column.weight));
+      labels_.push_back(Convert(InOrder(column.label)));
+      weights_.push_back(Convert(InOrder(column.weight)));
       scales_.push_back(static_cast<T>(column.scale));
     }
     std::vector<Target<T>> targets;
@@ -293,13 +477,14 @@ class VectorRun {
     const size_t tasks = logits_.size();
     for (size_t r = 0; r < logits_[0].rows; ++r) {
       for (size_t k = 0; k < tasks; ++k) {
-        ExpectClose(logits_[k].value[r], expected[r * tasks + k], "logit");
+        ExpectClose(logits_[k].value[r], expected[order_[r] * tasks + k], "logit");
       }
     }
     if (outputs.contains("pctcvr")) {
       for (size_t r = 0; r < logits_[0].rows; ++r) {
         const double predicted = model_->PredictedLogit(logits_, 1, r);
-        EXPECT_NEAR(1 / (1 + std::exp(-predicted)), outputs["pctcvr"][r].get<double>(), 1e-6);
+        const double expected_p = outputs["pctcvr"][order_[r]].get<double>();
+        EXPECT_NEAR(1 / (1 + std::exp(-predicted)), expected_p, 1e-6);
       }
     }
   }
@@ -321,13 +506,15 @@ class VectorRun {
     for (size_t i = 0; i < blocks_.specs().size(); ++i) {
       CheckLeaf(leaves_[i], BlockValues("grads", i), blocks_.specs()[i].name());
     }
-    CheckLeaf(leaves_.back(), Flat(vector_["grads"][case_.input]), case_.input);
+    CheckLeaf(leaves_.back(), InputValues("grads"), "the input");
   }
 
   void CheckLeaf(const Leaf& leaf, const std::vector<double>& expected, const std::string& name) {
     ASSERT_EQ(leaf.grad.size(), expected.size()) << name;
-    EXPECT_TRUE(leaf.buffer.live) << name;
-    for (size_t i = 0; i < expected.size(); ++i) {
+    const bool is_reached = std::any_of(expected.begin(), expected.end(),
+                                        [](double gradient) { return gradient != 0; });
+    EXPECT_TRUE(leaf.buffer.live || !is_reached) << name;
+    for (size_t i = 0; i < expected.size() && leaf.buffer.live; ++i) {
       ExpectClose(leaf.grad[i], expected[i], name);
     }
   }
@@ -338,6 +525,7 @@ class VectorRun {
 
   const VectorCase& case_;
   json vector_;
+  std::vector<size_t> order_{RowOrder(vector_["inputs"])};
   double tolerance_;
   Gemm gemm_ = Gemm::Create(GemmBackend::kAuto);
   Tape<T> tape_{gemm_, BestKernelsOf<T>()};
@@ -366,7 +554,8 @@ INSTANTIATE_TEST_SUITE_P(
     Models, ReferenceVectorsTest,
     testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), OmoeCase(), PleCase(),
                     EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
-                    EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true")),
+                    EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), UmsCase("ums"),
+                    UmsCase("ums_zero_init")),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 
 TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {
