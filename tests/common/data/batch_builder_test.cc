@@ -45,6 +45,10 @@ class BatchBuilderTest : public ::testing::Test {
  protected:
   BatchBuilderTest() {
     CHECK(google::protobuf::TextFormat::ParseFromString(kJob, &job_));
+    Build();
+  }
+
+  void Build() {
     StatusOr<std::unique_ptr<BatchBuilder>> builder = BatchBuilder::Create(
         job_, std::vector<FeatureStatistics>(4),
         {.names = {"long", "click", "buy"}, .implied = {{.effect = 2, .cause = 1}}});
@@ -132,6 +136,15 @@ TEST_F(BatchBuilderTest, LeavesTheBatchAsItWasAfterABadRow) {
   EXPECT_THAT(batch_.scene, SizeIs(2));
   EXPECT_THAT(batch_.event_time_ms, SizeIs(2));
   EXPECT_THAT(batch_.user, SizeIs(2));
+}
+
+TEST_F(BatchBuilderTest, KeepsARowOfAnUnlistedSceneWhereTheJobSaysSo) {
+  job_.mutable_data_config()->set_unknown_scene(DataConfig::SHARED_ONLY);
+  Build();
+
+  ASSERT_EQ(Add({{8, "moon"}}), BadRowReason::kNone);
+
+  EXPECT_THAT(batch_.scene, ElementsAre(kUnlistedScene));
 }
 
 TEST_F(BatchBuilderTest, StartEmptiesTheBatch) {
