@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/cluster/job_state_name.h"
+
 namespace antiphon {
 namespace {
 
@@ -73,27 +75,11 @@ void AddMetrics(Json& json, const MetricsBoard& metrics) {
   json["train"] = TasksJson(plan, metrics.Training(), Kind::kTraining);
 }
 
-const char* StateName(JobState state) {
-  switch (state) {
-    case JOB_WAITING:
-      return "waiting";
-    case JOB_RUNNING:
-      return "running";
-    case JOB_FINISHED:
-      return "finished";
-    case JOB_FAILED:
-      return "failed";
-    case JOB_STOPPED:
-      return "stopped";
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 std::string ReportJson(const JobView& job) {
   Json json;
-  json["state"] = StateName(job.state);
+  json["state"] = JobStateName(job.state);
   if (!job.reason.empty()) {
     json["reason"] = job.reason;
   }

@@ -9,6 +9,7 @@
 #include "common/net/pending_call.h"
 #include "common/net/scheduler_link.h"
 #include "server/lane.h"
+#include "tests/worker/counting_feed.h"
 #include "worker/session.h"
 
 namespace antiphon {
@@ -22,55 +23,6 @@ constexpr Duration kPatience = 30min;
 Key KeyOf(PartitionId partition, Position position) {
   return (uint64_t{partition} + 1) << 32 | position;
 }
-
-// Batches of a partition whose samples have a key each.
-class LedgerFeed final : public BatchFeed {
- public:
-  LedgerFeed(const TrainingPlan& plan, const ClusterView& view, Position batch_size)
-      : plan_(plan), preparer_(plan.schema(), view, {0}), batch_size_(batch_size) {}
-
-  void Start(PartitionId partition, Position from, std::vector<Position> cuts) override {
-    partition_ = partition;
-    at_ = from;
-    cuts_ = std::move(cuts);
-  }
-
-  StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override {
-    const Position size = plan_.partitions(static_cast<int>(partition_)).end_record();
-    if (at_ >= size) {
-      return Outcome::kEnd;
-    }
-    Position end = std::min(size, (at_ / batch_size_ + 1) * batch_size_);
-    for (const Position cut : cuts_) {
-      end = cut > at_ ? std::min(end, cut) : end;
-    }
-    batch = std::make_unique<PreparedBatch>();
-    batch->batch.partition = partition_;
-    batch->batch.begin = at_;
-    batch->batch.end = end;
-    batch->batch.rows = static_cast<uint32_t>(end - at_);
-    SparseColumn& column = batch->batch.sparse.emplace_back();
-    column.offsets.push_back(0);
-    for (; at_ < end; ++at_) {
-      column.keys.push_back(KeyOf(partition_, at_));
-      column.offsets.push_back(static_cast<uint32_t>(column.keys.size()));
-    }
-    preparer_.Prepare(*batch);
-    return Outcome::kBatch;
-  }
-
-  void TakeBadRows(MetricsDelta&) override {}
-  Status Finish() override { return Status(); }
-  void Recycle(std::unique_ptr<PreparedBatch>) override {}
-
- private:
-  const TrainingPlan& plan_;
-  BatchPreparer preparer_;
-  const Position batch_size_;
-  PartitionId partition_ = 0;
-  Position at_ = 0;
-  std::vector<Position> cuts_;
-};
 
 // The gradient of every key is -1, and the table learns by plain SGD at rate 1.
 class LedgerComputer final : public StepComputer {
@@ -99,7 +51,10 @@ class LedgerEngine final : public EngineFactory {
   StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan, const ClusterView& view,
                                       std::shared_ptr<Waker>) override {
     TrainingEngine engine;
-    engine.feed = std::make_unique<LedgerFeed>(plan, view, batch_size_);
+    engine.feed = std::make_unique<CountingFeed>(
+        plan.schema(), view, batch_size_,
+        [&plan](PartitionId id) { return plan.partitions(static_cast<int>(id)).end_record(); },
+        KeyOf);
     engine.computer = std::make_unique<LedgerComputer>();
     engine.observer = std::make_unique<BlindObserver>();
     engine.pull_ahead_steps = pull_ahead_;

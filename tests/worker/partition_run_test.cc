@@ -11,6 +11,7 @@
 #include "common/cluster/shard_map.h"
 #include "common/net/memory_transport.h"
 #include "tests/support/fake_clock.h"
+#include "tests/worker/counting_feed.h"
 #include "tests/worker/scripted_lane.h"
 
 namespace antiphon {
@@ -20,61 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr uint32_t kDim = 2;
-
-// Batches of `batch_size` samples of a partition of `size`, each sample with a key of its own.
-class CountingFeed final : public BatchFeed {
- public:
-  CountingFeed(const ParameterSchema& schema, const ClusterView& view, Position size,
-               Position batch_size)
-      : preparer_(schema, view, {0}), size_(size), batch_size_(batch_size) {}
-
-  void Start(PartitionId partition, Position from, std::vector<Position> cuts) override {
-    partition_ = partition;
-    at_ = from;
-    cuts_ = std::move(cuts);
-  }
-
-  StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override {
-    if (broken_at_ == at_) {
-      return DataLossError("train.csv: truncated");
-    }
-    if (at_ >= size_) {
-      return Outcome::kEnd;
-    }
-    Position end = std::min(size_, (at_ / batch_size_ + 1) * batch_size_);
-    for (const Position cut : cuts_) {
-      end = cut > at_ ? std::min(end, cut) : end;
-    }
-    batch = std::make_unique<PreparedBatch>();
-    batch->batch.partition = partition_;
-    batch->batch.begin = at_;
-    batch->batch.end = end;
-    batch->batch.rows = static_cast<uint32_t>(end - at_);
-    SparseColumn& column = batch->batch.sparse.emplace_back();
-    column.offsets.push_back(0);
-    for (; at_ < end; ++at_) {
-      column.keys.push_back(at_);
-      column.offsets.push_back(static_cast<uint32_t>(column.keys.size()));
-    }
-    preparer_.Prepare(*batch);
-    return Outcome::kBatch;
-  }
-
-  void TakeBadRows(MetricsDelta&) override {}
-  Status Finish() override { return Status(); }
-  void Recycle(std::unique_ptr<PreparedBatch> batch) override { recycled_ += batch ? 1 : 0; }
-
-  Position broken_at_ = ~Position{0};
-  int recycled_ = 0;
-
- private:
-  BatchPreparer preparer_;
-  const Position size_;
-  const Position batch_size_;
-  PartitionId partition_ = 0;
-  Position at_ = 0;
-  std::vector<Position> cuts_;
-};
 
 // Gradient 1 for every weight.
 class OnesComputer final : public StepComputer {
@@ -122,7 +68,9 @@ class PartitionRunTest : public ::testing::Test {
   }
 
   void MakeFeed(Position size, Position batch_size) {
-    feed_ = std::make_unique<CountingFeed>(schema_, view_, size, batch_size);
+    feed_ = std::make_unique<CountingFeed>(
+        schema_, view_, batch_size, [size](PartitionId) { return size; },
+        [](PartitionId, Position at) { return Key{at}; });
   }
 
   PartitionRun& Start(Partition::Kind kind, uint32_t pull_ahead = 0) {
@@ -187,7 +135,7 @@ TEST_F(PartitionRunTest, PushesEveryBatchToEveryLaneInOrder) {
     EXPECT_EQ(lane->pushes_[2].end(), 10);
     EXPECT_EQ(lane->pushes_[2].lease_epoch(), 9);
   }
-  EXPECT_EQ(feed_->recycled_, 3);
+  EXPECT_EQ(feed_->recycled, 3);
 }
 
 TEST_F(PartitionRunTest, ReadsInBspOnlyAfterItsOwnPush) {
@@ -251,7 +199,7 @@ TEST_F(PartitionRunTest, EndsWhenItsLeaseIsFenced) {
 
 TEST_F(PartitionRunTest, EndsWithTheReadersError) {
   MakeFeed(8, 4);
-  feed_->broken_at_ = 4;
+  feed_->broken_at = 4;
   PartitionRun& run = Start(Partition::TRAIN);
 
   RunToTheEnd();

@@ -50,22 +50,6 @@ inline uint32_t ShardsOf(const ClusterView& view, uint32_t lane) {
   return shards;
 }
 
-inline const char* StateName(JobState state) {
-  switch (state) {
-    case JOB_WAITING:
-      return "waiting";
-    case JOB_RUNNING:
-      return "running";
-    case JOB_FINISHED:
-      return "finished";
-    case JOB_FAILED:
-      return "failed";
-    case JOB_STOPPED:
-      return "stopped";
-  }
-  return "unknown";
-}
-
 inline const char* HealthName(NodeStatus::Health health) {
   switch (health) {
     case NodeStatus::ALIVE:

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/cluster/job_state_name.h"
 #include "tools/ctl/cluster_sums.h"
 #include "tools/ctl/status_text.h"
 
@@ -94,7 +95,7 @@ Json TablesArray(const ClusterStatus& status) {
 std::string StatusJson(const ClusterStatus& status) {
   Json json = {{"schema", kSchema},
                {"job", status.job_name()},
-               {"state", StateName(status.state())},
+               {"state", JobStateName(status.state())},
                {"reason", status.reason()},
                {"degraded", IsDegraded(status)},
                {"consistency", status.consistency()},

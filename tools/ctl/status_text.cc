@@ -4,6 +4,7 @@
 
 #include "common/base/text.h"
 #include "common/base/text_table.h"
+#include "common/cluster/job_state_name.h"
 #include "tools/ctl/cluster_sums.h"
 
 namespace antiphon {
@@ -19,7 +20,7 @@ std::string AgoText(int64_t then, int64_t now) {
 
 std::string HeadText(const ClusterStatus& status, int64_t wall_seconds) {
   std::string text = "job " + (status.job_name().empty() ? "?" : status.job_name()) + "  " +
-                     StateName(status.state());
+                     JobStateName(status.state());
   if (!status.consistency().empty()) {
     text += "  " + status.consistency();
   }
