@@ -134,8 +134,8 @@ class OwnTable final : public Table {
   void Create(std::span<const Key> keys) override { Lookup(keys, LookupMode::kCreate); }
   void Find(std::span<const Key> keys) override { Lookup(keys, LookupMode::kFindOnly); }
   void FindAndCopy(std::span<const Key> keys, std::span<float> weights) override {
-    Lookup(keys, LookupMode::kFindOnly);
-    table_->CopyWeights(rows_, weights);
+    rows_.resize(keys.size());
+    table_->Read(keys, LookupMode::kFindOnly, rows_, weights);
   }
   void Apply(std::span<const Key> keys, std::span<const float> gradients) override {
     counts_.resize(keys.size(), 1 << 16);

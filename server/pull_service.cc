@@ -45,14 +45,13 @@ Status PullService::Serve(Incarnation sender, const PullRequest& request, const 
     rows = &handle.rows;
   }
   rows->resize(keys.size());
-  const Status found = FindRows(request, keys, *rows);
+  frames[0] = pool_.Acquire(totals.floats * sizeof(float));
+  const Status found = ReadRows(request, keys, *rows, frames[0].MutableAs<float>());
   if (!found.ok()) {
     state_.handles.Forget(sender, request.step());
     return found;
   }
 
-  frames[0] = pool_.Acquire(totals.floats * sizeof(float));
-  CopyRows(request, *rows, frames[0].MutableAs<float>());
   frames[1] = pool_.Acquire(dense_floats * sizeof(float));
   if (dense_floats > 0) {
     store.dense().Read(reply.chunk_bits(), frames[1].MutableAs<float>());
@@ -62,37 +61,28 @@ Status PullService::Serve(Incarnation sender, const PullRequest& request, const 
   return Status();
 }
 
-Status PullService::FindRows(const PullRequest& request, std::span<const Key> keys,
-                             std::span<std::byte*> rows) {
+Status PullService::ReadRows(const PullRequest& request, std::span<const Key> keys,
+                             std::span<std::byte*> rows, std::span<float> weights) {
   LaneStore& store = *state_.store;
   const LookupMode mode =
       request.purpose() == PURPOSE_TRAIN ? LookupMode::kCreate : LookupMode::kFindOnly;
   size_t at = 0;
+  size_t float_at = 0;
   for (const TableSlice& slice : request.tables()) {
+    RowTable& table = store.table(slice.table());
     const std::span<const Key> of_table = keys.subspan(at, slice.count());
-    const size_t misplaced =
-        store.table(slice.table()).Lookup(of_table, mode, rows.subspan(at, slice.count()));
+    const size_t floats = size_t{slice.count()} * table.dim();
+    const size_t misplaced = table.Read(of_table, mode, rows.subspan(at, slice.count()),
+                                        weights.subspan(float_at, floats));
     if (misplaced != 0) {
       for (const Key key : of_table) {
         AP_RETURN_IF_ERROR(store.CheckKey(slice.table(), key));
       }
     }
     at += slice.count();
+    float_at += floats;
   }
   return Status();
-}
-
-void PullService::CopyRows(const PullRequest& request, std::span<std::byte* const> rows,
-                           std::span<float> out) const {
-  size_t row = 0;
-  size_t at = 0;
-  for (const TableSlice& slice : request.tables()) {
-    const RowTable& table = state_.store->table(slice.table());
-    const size_t floats = size_t{slice.count()} * table.dim();
-    table.CopyWeights(rows.subspan(row, slice.count()), out.subspan(at, floats));
-    row += slice.count();
-    at += floats;
-  }
 }
 
 }  // namespace antiphon

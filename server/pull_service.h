@@ -28,11 +28,9 @@ class PullService {
                PullReply& reply, std::span<Buffer, 2> frames);
 
  private:
-  // The rows of all slices, looked up into `rows`.
-  Status FindRows(const PullRequest& request, std::span<const Key> keys,
-                  std::span<std::byte*> rows);
-  void CopyRows(const PullRequest& request, std::span<std::byte* const> rows,
-                std::span<float> out) const;
+  // Looks up the rows of all slices and copies their weights.
+  Status ReadRows(const PullRequest& request, std::span<const Key> keys, std::span<std::byte*> rows,
+                  std::span<float> weights);
 
   LaneState& state_;
   BufferPool& pool_;

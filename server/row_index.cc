@@ -1,7 +1,6 @@
 #include "server/row_index.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -9,8 +8,6 @@
 
 namespace antiphon {
 namespace {
-
-constexpr size_t kFirstCapacity = 16;
 
 uint64_t HashOfRow(RowId row, const IndexedRows& rows) {
   return PlacementHash(rows.table, HeaderOf(rows.store->row(row)).key());
@@ -20,99 +17,121 @@ uint64_t HashOfRow(RowId row, const IndexedRows& rows) {
 
 void RowIndex::Open() {
   CHECK(!owned());
-  slots_ = std::make_unique<uint8_t[]>(kFirstCapacity * kSlotBytes + kTailBytes);
-  capacity_ = kFirstCapacity;
-  grow_at_ = capacity_ * 7 / 8;
+  group_count_ = 1;
+  groups_ = std::make_unique<Group[]>(group_count_);
+  grow_at_ = capacity() * 7 / 8;
 }
 
-size_t RowIndex::PositionOf(Key key, uint64_t hash, const IndexedRows& rows) const {
+bool RowIndex::Locate(Key key, uint64_t hash, const IndexedRows& rows, Place* place) const {
   const uint8_t tag = TagOf(hash);
-  for (size_t position = HomeOf(hash, rows.shard_count);; position = Next(position)) {
-    const Slot found = slot(position);
-    if (found.tag == tag && HeaderOf(rows.store->row(found.row)).key() == key) {
-      return position;
+  for (size_t at = HomeOf(hash, rows.shard_count);; at = Next(at)) {
+    const Group& group = groups_[at];
+    for (uint32_t matches = group.Matches(tag); matches != 0; matches &= matches - 1) {
+      const auto slot = static_cast<size_t>(std::countr_zero(matches));
+      if (HeaderOf(rows.store->row(group.rows[slot])).key() == key) {
+        *place = {.group = at, .slot = slot};
+        return true;
+      }
     }
-    if (found.tag == 0) {
-      return kNone;
+    if (group.Matches(kEmpty) != 0) {
+      return false;
     }
   }
 }
 
 std::byte* RowIndex::Find(Key key, uint64_t hash, const IndexedRows& rows) const {
-  const size_t position = PositionOf(key, hash, rows);
-  return position == kNone ? nullptr : rows.store->row(slot(position).row);
-}
-
-void RowIndex::Write(size_t position, Slot slot) {
-  uint8_t* const at = slots_.get() + position * kSlotBytes;
-  *at = slot.tag;
-  std::memcpy(at + 1, &slot.row, sizeof(slot.row));
-}
-
-void RowIndex::Place(uint64_t hash, RowId row, uint32_t shard_count) {
-  size_t position = HomeOf(hash, shard_count);
-  while (slot(position).tag != 0) {
-    position = Next(position);
+  Place place;
+  if (!Locate(key, hash, rows, &place)) {
+    return nullptr;
   }
-  Write(position, {.tag = TagOf(hash), .row = row});
+  return rows.store->row(groups_[place.group].rows[place.slot]);
+}
+
+void RowIndex::Add(uint64_t hash, RowId row, uint32_t shard_count) {
+  size_t at = HomeOf(hash, shard_count);
+  uint32_t empty = groups_[at].Matches(kEmpty);
+  while (empty == 0) {
+    at = Next(at);
+    empty = groups_[at].Matches(kEmpty);
+  }
+  const auto slot = static_cast<size_t>(std::countr_zero(empty));
+  groups_[at].tags[slot] = TagOf(hash);
+  groups_[at].rows[slot] = row;
 }
 
 void RowIndex::Insert(uint64_t hash, RowId row, const IndexedRows& rows) {
   if (size_ == grow_at_) {
     Grow(rows);
   }
-  Place(hash, row, rows.shard_count);
+  Add(hash, row, rows.shard_count);
   ++size_;
 }
 
 bool RowIndex::Erase(Key key, uint64_t hash, const IndexedRows& rows, RowId* row) {
-  size_t gap = PositionOf(key, hash, rows);
-  if (gap == kNone) {
+  Place gap;
+  if (!Locate(key, hash, rows, &gap)) {
     return false;
   }
-  *row = slot(gap).row;
-  // A slot behind the gap moves into it unless its home lies after the gap: then probing finds it
-  // where it is.
-  for (size_t position = Next(gap);; position = Next(position)) {
-    const Slot moved = slot(position);
-    if (moved.tag == 0) {
-      break;
-    }
-    const size_t home = HomeOf(HashOfRow(moved.row, rows), rows.shard_count);
-    const size_t from_home = position >= home ? position - home : position + capacity_ - home;
-    const size_t from_gap = position >= gap ? position - gap : position + capacity_ - gap;
-    if (from_home >= from_gap) {
-      Write(gap, moved);
-      gap = position;
+  *row = groups_[gap.group].rows[gap.slot];
+  --size_;
+  // Past a group with room nothing was ever looked for, so only the first gap of a full group must
+  // be closed, by a key that had to go past it. That leaves a gap where it was.
+  bool was_full = groups_[gap.group].Matches(kEmpty) == 0;
+  groups_[gap.group].tags[gap.slot] = kEmpty;
+  for (size_t at = Next(gap.group); was_full && at != gap.group; at = Next(at)) {
+    was_full = groups_[at].Matches(kEmpty) == 0;
+    size_t slot = 0;
+    if (FillFrom(at, gap, rows, &slot)) {
+      gap = {.group = at, .slot = slot};
     }
   }
-  Write(gap, {});
-  --size_;
   return true;
 }
 
-void RowIndex::Grow(const IndexedRows& rows) {
-  const std::unique_ptr<uint8_t[]> old_slots = std::exchange(slots_, nullptr);
-  const size_t old_capacity = capacity_;
-  capacity_ = old_capacity * 13 / 10;
-  grow_at_ = capacity_ * 7 / 8;
-  slots_ = std::make_unique<uint8_t[]>(capacity_ * kSlotBytes + kTailBytes);
+bool RowIndex::FillFrom(size_t from, const Place& gap, const IndexedRows& rows, size_t* slot) {
+  Group& group = groups_[from];
+  for (uint32_t taken = ~group.Matches(kEmpty) & kAllSlots; taken != 0; taken &= taken - 1) {
+    *slot = static_cast<size_t>(std::countr_zero(taken));
+    const RowId row = group.rows[*slot];
+    const size_t home = HomeOf(HashOfRow(row, rows), rows.shard_count);
+    if (Distance(home, from) >= Distance(gap.group, from)) {
+      groups_[gap.group].tags[gap.slot] = std::exchange(group.tags[*slot], kEmpty);
+      groups_[gap.group].rows[gap.slot] = row;
+      return true;
+    }
+  }
+  return false;
+}
 
-  // Keys are behind the slots, in rows that are anywhere: fetch a batch ahead of reading it.
-  constexpr size_t kBatch = 32;
-  std::array<RowId, kBatch> batch;
-  for (size_t position = 0; position < old_capacity;) {
-    size_t filled = 0;
-    for (; position < old_capacity && filled < kBatch; ++position) {
-      const uint8_t* const at = old_slots.get() + position * kSlotBytes;
-      if (*at != 0) {
-        std::memcpy(&batch[filled], at + 1, sizeof(RowId));
-        __builtin_prefetch(rows.store->row(batch[filled]));
-        ++filled;
+void RowIndex::Grow(const IndexedRows& rows) {
+  const std::unique_ptr<Group[]> old_groups = std::exchange(groups_, nullptr);
+  const size_t old_count = group_count_;
+  group_count_ = std::max(old_count + 1, old_count * 13 / 10);
+  grow_at_ = capacity() * 7 / 8;
+  groups_ = std::make_unique<Group[]>(group_count_);
+
+  // Keys are behind the slots, in rows that are anywhere: fetch those of a few groups ahead of
+  // reading them.
+  constexpr size_t kAhead = 4;
+  const auto fetch = [&](const Group& group) {
+    for (size_t slot = 0; slot < kGroupSlots; ++slot) {
+      if (group.tags[slot] != kEmpty) {
+        __builtin_prefetch(rows.store->row(group.rows[slot]));
       }
     }
-    for (size_t i = 0; i < filled; ++i) {
-      Place(HashOfRow(batch[i], rows), batch[i], rows.shard_count);
+  };
+  for (size_t at = 0; at < old_count + kAhead; ++at) {
+    if (at < old_count) {
+      fetch(old_groups[at]);
+    }
+    if (at < kAhead) {
+      continue;
+    }
+    const Group& group = old_groups[at - kAhead];
+    for (size_t slot = 0; slot < kGroupSlots; ++slot) {
+      if (group.tags[slot] != kEmpty) {
+        Add(HashOfRow(group.rows[slot], rows), group.rows[slot], rows.shard_count);
+      }
     }
   }
 }

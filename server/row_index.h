@@ -1,16 +1,24 @@
 // RowIndex: finds the rows of one (table, shard) by key.
 //
-// Open addressing with linear probing over packed slots of 5 bytes: a tag of 8 bits of the key's
-// hash (0: empty) and a row id. Keys are not stored: a slot whose tag matches is checked against
-// the row's header. The home slot is the hash scaled to the capacity, so a capacity need not be a
-// power of two, and the index grows by 1.3 when it is 7/8 full: at most 5/(0.875/1.3) = 7.4 bytes
-// a row. Shards are small, so one growth never takes long. Owned by one RowTable, on its thread.
+// Open addressing over groups of 12 slots that fill one cache line: 12 tags of 8 bits of the key's
+// hash (0: empty), then 12 row ids. A group's tags are compared at once, so a lookup reads one line
+// and has nothing to guess: with slots one by one, the mispredicted ends of their runs cost more
+// than the memory. Keys are not stored: a slot whose tag matches is checked against the row's
+// header. A key lies in the first group from its home that had room. The home is the hash scaled
+// to the number of groups, which need not be a power of two; the index grows by 1.3 when 7/8 of its
+// slots are taken: at most 64/12/(0.875/1.3) = 8 bytes a row. Shards are small, so one growth never
+// takes long. Owned by one RowTable, on its thread.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "common/base/hash.h"
 #include "common/base/types.h"
@@ -28,35 +36,37 @@ struct IndexedRows {
 
 class RowIndex {
  public:
-  struct Slot {
-    uint8_t tag = 0;
-    RowId row = 0;
-  };
-
-  RowIndex() =
-      default;  // of a shard that is not owned: capacity 0, Find and Insert are not allowed
+  // Of a shard that is not owned: no group, and only owned() may be asked.
+  RowIndex() = default;
 
   // Makes an unowned index an owned, empty one.
   void Open();
-  bool owned() const { return capacity_ != 0; }
+  bool owned() const { return group_count_ != 0; }
 
-  static uint8_t TagOf(uint64_t hash) {
-    const auto tag = static_cast<uint8_t>(hash);
-    return tag == 0 ? 1 : tag;
-  }
-  // The shard was chosen by the high bits of `hash`; the product's low word is what they left over,
-  // uniform among the keys of this shard.
+  // A lookup in two steps, between which its memory can arrive. The group where the search for a
+  // key begins; `hash` is the key's PlacementHash. The shard was chosen by the high bits of `hash`;
+  // the product's low word is what they left over, uniform among the keys of this shard.
   size_t HomeOf(uint64_t hash, uint32_t shard_count) const {
-    return ReduceRange(hash * shard_count, capacity_);
+    return ReduceRange(hash * shard_count, group_count_);
   }
-  Slot slot(size_t position) const {
-    uint64_t packed;
-    std::memcpy(&packed, slots_.get() + position * kSlotBytes, sizeof(packed));
-    return {.tag = static_cast<uint8_t>(packed), .row = static_cast<RowId>(packed >> 8)};
-  }
-  size_t Next(size_t position) const { return position + 1 == capacity_ ? 0 : position + 1; }
-  void PrefetchSlot(size_t position) const {
-    __builtin_prefetch(slots_.get() + position * kSlotBytes);
+  void Prefetch(size_t home) const { __builtin_prefetch(groups_.get() + home); }
+  // Calls visit(row id) for the rows that the key may have, by their tags, in the first group that
+  // has any: nearly always the key's row alone; nothing when the key is not there. `home` may be
+  // from before a growth: the answer is then worth less, no more.
+  template <typename Visit>
+  void ForEachCandidate(size_t home, uint64_t hash, Visit visit) const {
+    const uint8_t tag = TagOf(hash);
+    for (size_t at = home;; at = Next(at)) {
+      const Group& group = groups_[at];
+      uint32_t matches = group.Matches(tag);
+      if (matches == 0 && group.Matches(kEmpty) == 0) {
+        continue;
+      }
+      for (; matches != 0; matches &= matches - 1) {
+        visit(group.rows[std::countr_zero(matches)]);
+      }
+      return;
+    }
   }
 
   // The row of `key`, or null. `hash` is its PlacementHash.
@@ -69,22 +79,72 @@ class RowIndex {
   // when there is no such key.
   bool Erase(Key key, uint64_t hash, const IndexedRows& rows, RowId* row);
 
+  // Calls visit(row id) for every row, in an order of the index's own.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (size_t at = 0; at < group_count_; ++at) {
+      const Group& group = groups_[at];
+      for (uint32_t taken = ~group.Matches(kEmpty) & kAllSlots; taken != 0; taken &= taken - 1) {
+        visit(group.rows[std::countr_zero(taken)]);
+      }
+    }
+  }
+
   size_t size() const { return size_; }
-  size_t capacity() const { return capacity_; }
-  size_t bytes() const { return capacity_ == 0 ? 0 : capacity_ * kSlotBytes + kTailBytes; }
+  size_t capacity() const { return group_count_ * kGroupSlots; }
+  size_t bytes() const { return group_count_ * sizeof(Group); }
 
  private:
-  static constexpr size_t kSlotBytes = 5;
-  static constexpr size_t kTailBytes = sizeof(uint64_t) - kSlotBytes;  // slot() reads 8 bytes
-  static constexpr size_t kNone = ~size_t{0};
+  static constexpr size_t kGroupSlots = 12;
+  static constexpr uint32_t kAllSlots = (1U << kGroupSlots) - 1;
+  static constexpr uint8_t kEmpty = 0;
 
-  size_t PositionOf(Key key, uint64_t hash, const IndexedRows& rows) const;
-  void Place(uint64_t hash, RowId row, uint32_t shard_count);
-  void Write(size_t position, Slot slot);
+  struct alignas(64) Group {
+    std::array<uint8_t, 16> tags;  // those past kGroupSlots are never used
+    std::array<RowId, kGroupSlots> rows;
+
+    // Bit i: slot i has this tag.
+    uint32_t Matches(uint8_t tag) const {
+#if defined(__SSE2__)
+      const __m128i all = _mm_load_si128(reinterpret_cast<const __m128i*>(tags.data()));
+      const __m128i equal = _mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(tag)));
+      return static_cast<uint32_t>(_mm_movemask_epi8(equal)) & kAllSlots;
+#else
+      uint32_t matches = 0;
+      for (size_t i = 0; i < kGroupSlots; ++i) {
+        matches |= static_cast<uint32_t>(tags[i] == tag) << i;
+      }
+      return matches;
+#endif
+    }
+  };
+  static_assert(sizeof(Group) == 64);
+
+  struct Place {
+    size_t group = 0;
+    size_t slot = 0;
+  };
+
+  static uint8_t TagOf(uint64_t hash) {
+    const auto tag = static_cast<uint8_t>(hash);
+    return tag == kEmpty ? 1 : tag;
+  }
+  size_t Next(size_t group) const {
+    return group + 1 == group_count_ ? 0 : group + 1;
+  }
+  // How many steps of Next lead from one group to another.
+  size_t Distance(size_t from, size_t to) const {
+    return to >= from ? to - from : to + group_count_ - from;
+  }
+
+  bool Locate(Key key, uint64_t hash, const IndexedRows& rows, Place* place) const;
+  void Add(uint64_t hash, RowId row, uint32_t shard_count);
   void Grow(const IndexedRows& rows);
+  // Moves a key of `from` that the search would look for at `gap` into it. False: there is none.
+  bool FillFrom(size_t from, const Place& gap, const IndexedRows& rows, size_t* slot);
 
-  std::unique_ptr<uint8_t[]> slots_;
-  size_t capacity_ = 0;
+  std::unique_ptr<Group[]> groups_;
+  size_t group_count_ = 0;
   size_t size_ = 0;
   size_t grow_at_ = 0;  // the size that makes it grow
 };

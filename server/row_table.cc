@@ -15,7 +15,7 @@ namespace {
 
 // How many keys have their memory under way together. Enough to hide a cache miss, few enough for
 // the fetched lines to stay in the first-level cache until they are used.
-constexpr size_t kBlock = 64;
+constexpr size_t kBlock = 32;
 constexpr size_t kCacheLine = 64;
 
 template <int kIntent>
@@ -50,7 +50,7 @@ void CopyAny(std::span<std::byte* const> rows, size_t floats, float* out) {
   }
 }
 
-void CopyRows(std::span<std::byte* const> rows, size_t floats, float* out) {
+void CopyWeights(std::span<std::byte* const> rows, size_t floats, float* out) {
   switch (floats) {
     case 1:
       return CopyFixed<1>(rows, out);
@@ -99,58 +99,97 @@ RowTable::RowTable(const RowTableOptions& options, const InitialValues& initial_
   }
 }
 
+// Three blocks are under way at a time, one in each stage, so that what one stage asks of the
+// memory arrives while the others work.
+struct RowTable::Block {
+  std::span<const Key> keys;
+  std::byte** rows = nullptr;
+  float* weights = nullptr;  // null: not wanted
+  std::array<uint64_t, kBlock> hashes;
+  std::array<ShardId, kBlock> shards;
+  std::array<size_t, kBlock> homes;
+};
+
 size_t RowTable::Lookup(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows) {
+  return LookupBlocks(keys, mode, rows, nullptr);
+}
+
+size_t RowTable::Read(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows,
+                      std::span<float> weights) {
+  DCHECK_EQ(weights.size(), keys.size() * layout_.dim);
+  return LookupBlocks(keys, mode, rows, weights.data());
+}
+
+size_t RowTable::LookupBlocks(std::span<const Key> keys, LookupMode mode,
+                              std::span<std::byte*> rows, float* weights) {
   DCHECK_EQ(keys.size(), rows.size());
+  constexpr size_t kStages = 3;
+  std::array<Block, kStages> blocks;
+  const size_t count = (keys.size() + kBlock - 1) / kBlock;
   size_t misplaced = 0;
-  for (size_t begin = 0; begin < keys.size(); begin += kBlock) {
-    const size_t count = std::min(kBlock, keys.size() - begin);
-    misplaced += LookupBlock(keys.subspan(begin, count), mode, rows.data() + begin);
+  for (size_t turn = 0; turn < count + kStages - 1; ++turn) {
+    if (turn < count) {
+      Block& block = blocks[turn % kStages];
+      const size_t begin = turn * kBlock;
+      block.keys = keys.subspan(begin, std::min(kBlock, keys.size() - begin));
+      block.rows = rows.data() + begin;
+      block.weights = weights == nullptr ? nullptr : weights + begin * layout_.dim;
+      FetchSlots(block);
+    }
+    if (turn >= 1 && turn - 1 < count) {
+      misplaced += FetchRows(blocks[(turn - 1) % kStages]);
+    }
+    if (turn >= 2) {
+      Settle(blocks[(turn - 2) % kStages], mode);
+    }
   }
   return misplaced;
 }
 
-size_t RowTable::LookupBlock(std::span<const Key> keys, LookupMode mode, std::byte** rows) {
-  std::array<uint64_t, kBlock> hashes;
-  std::array<RowIndex*, kBlock> indexes;
-  std::array<size_t, kBlock> positions;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    hashes[i] = PlacementHash(table_, keys[i]);
-    indexes[i] = &indexes_[ShardOfHash(hashes[i], shard_count_)];
-    positions[i] = indexes[i]->HomeOf(hashes[i], shard_count_);
-    indexes[i]->PrefetchSlot(positions[i]);
+void RowTable::FetchSlots(Block& block) const {
+  for (size_t i = 0; i < block.keys.size(); ++i) {
+    const uint64_t hash = PlacementHash(table_, block.keys[i]);
+    const ShardId shard = ShardOfHash(hash, shard_count_);
+    block.hashes[i] = hash;
+    block.shards[i] = shard;
+    block.homes[i] = indexes_[shard].HomeOf(hash, shard_count_);
+    indexes_[shard].Prefetch(block.homes[i]);
   }
+}
 
-  // The first slot with the right tag is nearly always the key's.
+size_t RowTable::FetchRows(Block& block) const {
   const size_t bytes_to_weights_end = sizeof(RowHeader) + layout_.dim * sizeof(float);
   size_t misplaced = 0;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    rows[i] = nullptr;
-    if (!indexes[i]->owned()) {
+  for (size_t i = 0; i < block.keys.size(); ++i) {
+    block.rows[i] = nullptr;
+    const RowIndex& index = indexes_[block.shards[i]];
+    if (!index.owned()) {
       ++misplaced;
       continue;
     }
-    const uint8_t tag = RowIndex::TagOf(hashes[i]);
-    RowIndex::Slot slot = indexes[i]->slot(positions[i]);
-    while (slot.tag != tag && slot.tag != 0) {
-      positions[i] = indexes[i]->Next(positions[i]);
-      slot = indexes[i]->slot(positions[i]);
-    }
-    if (slot.tag != 0) {
-      rows[i] = store_.row(slot.row);
-      PrefetchBytes<0>(rows[i], bytes_to_weights_end);
-    }
-  }
-
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const bool found = rows[i] != nullptr && HeaderOf(rows[i]).key() == keys[i];
-    if (!found && indexes[i]->owned()) {
-      rows[i] = FindOrCreate(keys[i], hashes[i], *indexes[i], mode);
-    }
+    index.ForEachCandidate(block.homes[i], block.hashes[i], [&](RowId candidate) {
+      std::byte* const row = store_.row(candidate);
+      PrefetchBytes<0>(row, bytes_to_weights_end);
+      block.rows[i] = block.rows[i] == nullptr ? row : block.rows[i];
+    });
   }
   return misplaced;
 }
 
-// From the start: the block's earlier keys may have moved slots.
+void RowTable::Settle(Block& block, LookupMode mode) {
+  for (size_t i = 0; i < block.keys.size(); ++i) {
+    std::byte*& row = block.rows[i];
+    const bool found = row != nullptr && HeaderOf(row).key() == block.keys[i];
+    if (RowIndex& index = indexes_[block.shards[i]]; !found && index.owned()) {
+      row = FindOrCreate(block.keys[i], block.hashes[i], index, mode);
+    }
+  }
+  if (block.weights != nullptr) {
+    CopyWeights({block.rows, block.keys.size()}, layout_.dim, block.weights);
+  }
+}
+
+// From the start: keys before this one may have moved slots since its row was fetched.
 std::byte* RowTable::FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode) {
   std::byte* const row = index.Find(key, hash, indexed_rows());
   if (row != nullptr || mode == LookupMode::kFindOnly) {
@@ -171,21 +210,6 @@ std::byte* RowTable::AddRow(Key key, uint64_t hash, RowIndex& index) {
   HeaderOf(row) = header;
   index.Insert(hash, id, indexed_rows());
   return row;
-}
-
-void RowTable::CopyWeights(std::span<std::byte* const> rows, std::span<float> out) const {
-  DCHECK_EQ(out.size(), rows.size() * layout_.dim);
-  const size_t weight_bytes = layout_.dim * sizeof(float);
-  for (size_t begin = 0; begin < rows.size(); begin += kBlock) {
-    const size_t count = std::min(kBlock, rows.size() - begin);
-    const size_t ahead_end = std::min(rows.size(), begin + 2 * kBlock);
-    for (size_t i = begin + count; i < ahead_end; ++i) {
-      if (rows[i] != nullptr) {
-        PrefetchBytes<0>(rows[i] + sizeof(RowHeader), weight_bytes);
-      }
-    }
-    CopyRows(rows.subspan(begin, count), layout_.dim, out.data() + begin * layout_.dim);
-  }
 }
 
 void RowTable::ApplyGradients(std::span<std::byte* const> rows, std::span<const float> gradients,
@@ -230,12 +254,7 @@ void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradien
 void RowTable::ForEachRow(ShardId shard,
                           const std::function<void(const std::byte* row)>& visit) const {
   const RowIndex& index = indexes_[shard];
-  for (size_t position = 0; position < index.capacity(); ++position) {
-    const RowIndex::Slot slot = index.slot(position);
-    if (slot.tag != 0) {
-      visit(store_.row(slot.row));
-    }
-  }
+  index.ForEach([&](RowId row) { visit(store_.row(row)); });
 }
 
 Status RowTable::Insert(const RowHeader& header, std::span<const float> values) {

@@ -43,10 +43,11 @@ class RowTable {
   // repeat. Returns how many keys belong to shards that this table does not own, whose rows are
   // null: none, when the caller's cluster view is current.
   size_t Lookup(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows);
-
-  // dim() floats of each row, one after the other; zeros for a null row.
-  // out.size() == rows.size() * dim().
-  void CopyWeights(std::span<std::byte* const> rows, std::span<float> out) const;
+  // Looks up and copies out dim() floats of each row, one after the other; zeros for a null row.
+  // In one pass, since a row that was found lies in the cache for a moment only.
+  // weights.size() == keys.size() * dim().
+  size_t Read(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows,
+              std::span<float> weights);
 
   // One push: updates each row by its gradient, adds its counts (shows << 16 | clicks) and marks it
   // as seen. Null rows are skipped. Also a push without rows counts as one of the table's pushes.
@@ -81,7 +82,13 @@ class RowTable {
   RowTable(const RowTableOptions& options, const InitialValues& initial_values,
            std::unique_ptr<RowOptimizer> optimizer);
 
-  size_t LookupBlock(std::span<const Key> keys, LookupMode mode, std::byte** rows);
+  // A block of a lookup on its way: first its slots are fetched, then its rows, then it is settled.
+  struct Block;
+  size_t LookupBlocks(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows,
+                      float* weights);
+  void FetchSlots(Block& block) const;
+  size_t FetchRows(Block& block) const;
+  void Settle(Block& block, LookupMode mode);
   std::byte* FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode);
   std::byte* AddRow(Key key, uint64_t hash, RowIndex& index);
   void ApplyBlock(std::span<std::byte* const> rows, const float* gradients, const uint32_t* counts,

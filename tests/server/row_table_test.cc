@@ -59,7 +59,8 @@ std::vector<std::byte*> LookupAll(RowTable& table, const std::vector<Key>& keys,
 
 std::vector<float> WeightsOf(RowTable& table, const std::vector<Key>& keys) {
   std::vector<float> weights(keys.size() * table.dim(), -1);
-  table.CopyWeights(LookupAll(table, keys, LookupMode::kFindOnly), weights);
+  std::vector<std::byte*> rows(keys.size());
+  table.Read(keys, LookupMode::kFindOnly, rows, weights);
   return weights;
 }
 
