@@ -11,6 +11,7 @@
 #include "models/model_checks.h"
 #include "models/ple.h"
 #include "models/shared_bottom.h"
+#include "models/star.h"
 #include "models/ums.h"
 
 namespace antiphon {
@@ -47,6 +48,8 @@ auto VisitModel(int field, const ModelConfig& config, const Visit& visit)
       return visit(Choice<PleModel>{"PLE"}, config.ple());
     case ModelConfig::kUmsFieldNumber:
       return visit(Choice<UmsModel>{"UMS"}, config.ums());
+    case ModelConfig::kStarFieldNumber:
+      return visit(Choice<StarModel>{"STAR"}, config.star());
     default:
       return {};
   }

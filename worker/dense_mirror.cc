@@ -15,6 +15,9 @@ bool HasBit(const std::string& bits, size_t i) {
 DenseMirror::DenseMirror(const ParameterSchema& schema, const ClusterView& view)
     : versions_(static_cast<size_t>(view.lanes_size()), 0) {
   for (const BlockSpec& block : schema.blocks()) {
+    if (!block.optimizer().has_decayed_sums()) {
+      trained_.push_back(static_cast<BlockId>(values_.size()));
+    }
     values_.emplace_back(BlockFloats(block), 0.0F);
   }
   views_.assign(values_.begin(), values_.end());
@@ -69,9 +72,9 @@ Buffer DenseMirror::Gather(LaneId lane, const StepGradients& gradients, BufferPo
   return buffer;
 }
 
-void DenseMirror::ClipByNorm(float limit, StepGradients& gradients) {
+void DenseMirror::ClipByNorm(float limit, StepGradients& gradients) const {
   double sum = 0;
-  for (size_t block = 0; block < gradients.blocks.size(); ++block) {
+  for (const BlockId block : trained_) {
     if (gradients.block_present[block] != 0) {
       for (const float g : gradients.blocks[block]) {
         sum += static_cast<double>(g) * g;
@@ -83,7 +86,7 @@ void DenseMirror::ClipByNorm(float limit, StepGradients& gradients) {
     return;
   }
   const float scale = static_cast<float>(limit / norm);
-  for (size_t block = 0; block < gradients.blocks.size(); ++block) {
+  for (const BlockId block : trained_) {
     if (gradients.block_present[block] != 0) {
       for (float& g : gradients.blocks[block]) {
         g *= scale;

@@ -36,13 +36,15 @@ class DenseMirror {
                 std::string& bits) const;
 
   // Scales the gradients of present blocks so that their joint L2 norm is at most `limit`.
-  static void ClipByNorm(float limit, StepGradients& gradients);
+  // Statistics are no gradients and stay as they are.
+  void ClipByNorm(float limit, StepGradients& gradients) const;
 
  private:
   std::vector<std::vector<float>> values_;
   std::vector<std::span<const float>> views_;
   std::vector<std::vector<Chunk>> chunks_;  // per lane
   std::vector<uint64_t> versions_;          // per lane
+  std::vector<BlockId> trained_;            // blocks that are no statistics
 };
 
 }  // namespace antiphon

@@ -288,7 +288,7 @@ void PartitionRun::FillInput(Step& step, StepInput& input) {
 
 void PartitionRun::PushStep(Step& step) {
   if (context_.gradient_clip_norm > 0) {
-    DenseMirror::ClipByNorm(context_.gradient_clip_norm, gradients_);
+    context_.dense.ClipByNorm(context_.gradient_clip_norm, gradients_);
   }
   ++tick_;
   const PreparedBatch& prepared = *step.batch;

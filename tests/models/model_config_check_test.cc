@@ -190,6 +190,18 @@ TEST(CheckUmsTest, NamesWhatIsWrong) {
   EXPECT_THAT(TheError(many), HasSubstr("model_config.ums.cross_scene_scores"));
 }
 
+TEST(CheckStarTest, NamesWhatIsWrong) {
+  const std::string star = R"(model_class: "STAR" star {
+      task_towers { tower_name: "click" label_name: "click" } } )";
+  EXPECT_THAT(CheckModelConfig(SampleJob(star)), IsEmpty());
+  EXPECT_THAT(TheError(SampleJob(star + "star { moments_decay: 1 }")),
+              HasSubstr("model_config.star.moments_decay"));
+  EXPECT_THAT(TheError(SampleJob(star + "star { scene_embedding_dim: 0 }")),
+              HasSubstr("model_config.star.scene_embedding_dim"));
+  EXPECT_THAT(TheError(SampleJob(star + "star { aux_dnn { hidden_units: 0 } }")),
+              HasSubstr("model_config.star.aux_dnn.hidden_units[0]"));
+}
+
 TEST(ParameterSchemaTest, RefusesTwoBlocksOfOneName) {
   Job job = SampleJob(UmsText(""));
   job.mutable_model_config()->mutable_ums()->mutable_task_towers(0)->set_tower_name("experts");

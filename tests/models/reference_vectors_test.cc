@@ -236,6 +236,65 @@ VectorCase UmsCase(const std::string& vector) {
   return c;
 }
 
+// What STAR counts of the rows of a scene, or of all: it stands where a gradient would.
+std::vector<double> CountedMoments(const json& vector, int scene) {
+  const json& e = vector["inputs"]["e"];
+  const size_t cols = e[0].size();
+  std::vector<double> sums(2 * cols + 1);
+  for (size_t r = 0; r < e.size(); ++r) {
+    if (scene >= 0 && vector["inputs"]["scene"][r].get<int>() != scene)
+      continue;
+    for (size_t c = 0; c < cols; ++c) {
+      const double x = e[r][c].get<double>();
+      sums[c] += x;
+      sums[cols + c] += x * x;
+    }
+    sums[2 * cols] += 1;
+  }
+  return sums;
+}
+
+VectorCase StarCase() {
+  VectorCase c = {"star",
+                  R"(model_class: "STAR" star {
+                       aux_dnn { hidden_units: 2 } scene_embedding_dim: 2
+                       task_towers { tower_name: "t" dnn { hidden_units: 3 } } })",
+                  {{"e"}},
+                  {{"norm.gamma", {"pn.gamma"}}, {"norm.beta", {"pn.beta"}}},
+                  {{.name = "0"}, {.name = "1"}}};
+  const auto add_tower = [&c](const std::string& block, const std::string& name) {
+    c.blocks[block + ".0.weight"] = {name + ".0.W"};
+    c.blocks[block + ".0.bias"] = {name + ".0.b"};
+    c.blocks[block + ".logit.weight"] = {name + ".1.W"};
+    c.blocks[block + ".logit.bias"] = {name + ".1.b"};
+  };
+  const auto moments = [](int scene) {
+    return [scene](const json& vector, const char* section) {
+      const std::vector<double> counted = CountedMoments(vector, scene);
+      return std::string(section) == "params" ? std::vector<double>(counted.size()) : counted;
+    };
+  };
+  add_tower("t", "shared");
+  add_tower("t.aux", "aux");
+  c.derived["norm.moments"] = moments(-1);
+  // The vector has no part of the embedding that all scenes share: it is 0.
+  c.derived["scene_embedding"] = [](const json& vector, const char* section) {
+    std::vector<double> values(2);
+    for (size_t i = 0; i < 2 && std::string(section) == "grads"; ++i)
+      values[i] = vector[section]["z0"][i].get<double>() + vector[section]["z1"][i].get<double>();
+    return values;
+  };
+  for (const int s : {0, 1}) {
+    const std::string scene = "scene." + std::to_string(s) + ".";
+    add_tower(scene + "t", "domain" + std::to_string(s));
+    c.blocks[scene + "norm.gamma"] = {"pn.gamma" + std::to_string(s)};
+    c.blocks[scene + "norm.beta"] = {"pn.beta" + std::to_string(s)};
+    c.blocks[scene + "embedding"] = {"z" + std::to_string(s)};
+    c.derived[scene + "norm.moments"] = moments(s);
+  }
+  return c;
+}
+
 VectorCase EsmmCase(const std::string& vector, const std::string& option) {
   VectorCase c = {vector,
                   R"(model_class: "ESMM" esmm {
@@ -555,7 +614,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), OmoeCase(), PleCase(),
                     EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
                     EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), UmsCase("ums"),
-                    UmsCase("ums_zero_init")),
+                    UmsCase("ums_zero_init"), StarCase()),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 
 TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {

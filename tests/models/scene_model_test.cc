@@ -245,5 +245,82 @@ TEST_F(SceneModelTest, CrossSceneScoresDoNotTeachTheOtherScene) {
   }
 }
 
+std::string StarText(const std::string& options) {
+  return R"(model_class: "STAR" loss_reduction: SUM star {
+              aux_dnn { hidden_units: 3 } scene_embedding_dim: 2
+              task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: 4 } }
+              task_towers { tower_name: "like" label_name: "like" } )" +
+         options + "}";
+}
+
+// A scene is never cut: its moments are those of all its rows, on however many threads.
+TEST_F(SceneModelTest, StarOnThreeThreadsAgreesWithOne) {
+  Build(StarText(""), 3);
+  SampleStep step = Trained(50, 12);
+  const Result three = Train(step);
+  Build(StarText(""), 1);
+  const Result one = Train(step);
+
+  for (int i = 0; i < schema_.blocks_size(); ++i) {
+    ExpectNear(three.gradients.blocks[i], one.gradients.blocks[i], schema_.blocks(i).name());
+  }
+}
+
+TEST_F(SceneModelTest, StarLeavesAnAbsentSceneAlone) {
+  Build(StarText(""));
+  SampleStep step = Trained(30, 13);
+  SetScenes(kHome, step.batch());
+
+  const Result result = Train(step);
+
+  for (size_t i = 0; i < result.gradients.blocks.size(); ++i) {
+    EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1)
+        << schema_.blocks(static_cast<int>(i)).name();
+  }
+}
+
+TEST_F(SceneModelTest, StarScoresWithWhatItCounted) {
+  Build(StarText(""));
+  SampleStep step(schema_, 30, 14);
+  const StepOutput before = Score(step);
+  const Result trained = Train(step);
+  for (int i = 0; i < schema_.blocks_size(); ++i) {
+    if (schema_.blocks(i).optimizer().has_decayed_sums())
+      step.blocks()[i] = trained.gradients.blocks[i];
+  }
+
+  const StepOutput counted = Score(step);
+
+  // The only batch that was counted is this one: its moments are those that training used.
+  EXPECT_NE(before.logits[0], counted.logits[0]);
+  ExpectNear(counted.logits[0], trained.output.logits[0], "logit");
+  ExpectNear(counted.logits[1], trained.output.logits[1], "logit");
+}
+
+TEST_F(SceneModelTest, FreshSceneOfStarIsWhatAllShare) {
+  Build(StarText(""));
+  SampleStep step = Trained(40, 15);
+  SampleStep fresh(schema_, 40, 15);
+  for (int i = 0; i < schema_.blocks_size(); ++i) {
+    if (IsOf(static_cast<size_t>(i), "song"))
+      step.blocks()[i] = fresh.blocks()[i];
+  }
+  SampleStep unlisted = step;
+  SetScenes(kSong, step.batch());
+  SetScenes(kUnlistedScene, unlisted.batch());
+
+  EXPECT_EQ(Score(step).logits, Score(unlisted).logits);
+}
+
+TEST_F(SceneModelTest, StarWithoutNormHasNoStatistics) {
+  Build(StarText("partitioned_norm: false"));
+
+  for (const BlockSpec& block : schema_.blocks()) {
+    EXPECT_THAT(block.name(), testing::Not(HasSubstr("norm")));
+  }
+  SampleStep step = Trained(20, 16);
+  EXPECT_GT(Train(step).output.loss, 0);
+}
+
 }  // namespace
 }  // namespace antiphon

@@ -13,6 +13,7 @@
 #include "models/tape/elementwise_ops.h"
 #include "models/tape/linear_ops.h"
 #include "models/tape/loss_ops.h"
+#include "models/tape/norm_ops.h"
 #include "models/tape/pooling_op.h"
 #include "models/tape/row_ops.h"
 #include "models/tape/segment_ops.h"
@@ -118,6 +119,8 @@ std::vector<OpCase> ElementwiseCases() {
   };
 }
 
+constexpr double kMean[] = {0.5, -1};
+constexpr double kInverseDeviation[] = {2, 0.25};
 constexpr uint32_t kPicked[] = {3, 0, 3, 1};
 constexpr uint32_t kSegmentOffsets[] = {0, 2, 2, 5};  // the second one is empty
 
@@ -143,6 +146,14 @@ std::vector<OpCase> RowCases() {
              [](Tape<double>& t, const Leaves& x) { return RepeatRow(t, Inner(x[0]), 3); }),
       Matrix("RowDots", {{4, 5}, {4, 3}},
              [](Tape<double>& t, const Leaves& x) { return RowDots(t, Inner(x[0]), x[1], 0.5); }),
+      Matrix("NormalizeColumns", {{5, 4}, {1, 2}, {1, 2}},
+             [](Tape<double>& t, const Leaves& x) {
+               return NormalizeColumns(t, Inner(x[0]), x[1], x[2], {});
+             }),
+      Matrix("NormalizeColumnsByCountedMoments", {{5, 2}, {1, 2}, {1, 2}},
+             [](Tape<double>& t, const Leaves& x) {
+               return NormalizeColumns(t, x[0], x[1], x[2], {kMean, kInverseDeviation});
+             }),
       Matrix("SegmentSoftmax", {{5, 1}},
              [segments](Tape<double>& t, const Leaves& x) {
                return SegmentSoftmax(t, x[0], segments);
@@ -305,6 +316,28 @@ TEST_P(TapeOpsTest, PassForOneKindOfLeafLeavesTheOtherAlone) {
     EXPECT_TRUE(evaluation.reached(leaf));
     EXPECT_EQ(evaluation.grads()[leaf], both[leaf]);
   }
+}
+
+TEST(CountMomentsTest, WhatIsCountedGivesTheMomentsBack) {
+  const Gemm gemm = Gemm::Create(GemmBackend::kEigen);
+  Tape<double> tape(gemm, GenericKernels<double>());
+  const double x[] = {1, 10, 2, 14, 6, 12};
+  std::vector<double> counted(5);
+  GradBuffer<double> buffer{counted.data(), 5, false};
+  const std::vector<double> nothing(5);
+  tape.Reset(Tape<double>::Recording::kYes);
+  const D sums = tape.Leaf(nothing.data(), 1, 5, kParameters, &buffer);
+
+  CountMoments(tape, tape.Constant(x, 3, 2), sums);
+
+  EXPECT_THAT(counted, testing::ElementsAre(9, 36, 41, 440, 3));
+  const D values = tape.Constant(counted.data(), 1, 5);
+  EXPECT_TRUE(HasMoments(values));
+  EXPECT_FALSE(HasMoments(sums));
+  const Moments<double> moments = MomentsOf(tape, values);
+  EXPECT_DOUBLE_EQ(moments.mean[1], 12);
+  EXPECT_NEAR(moments.inverse_deviation[1], 1 / std::sqrt(8.0 / 3 + 1e-5), 1e-12);
+  EXPECT_NEAR(MomentsOf(tape, sums).inverse_deviation[0], 1 / std::sqrt(1 + 1e-5), 1e-12);
 }
 
 std::string CaseName(const testing::TestParamInfo<OpCase>& info) {
