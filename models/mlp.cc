@@ -39,6 +39,7 @@ Mlp::Mlp(const std::string& name, uint32_t inputs, const DNN& config, uint32_t s
     const std::string prefix = name + "." + std::to_string(i);
     const uint32_t units = config.hidden_units(i);
     Layer layer;
+    layer.inputs = outputs_;
     layer.weight = blocks.AddWeights(prefix + ".weight", outputs_, units, stack);
     layer.bias = blocks.AddVector(prefix + ".bias", stack * units, 0);
     if (config.use_ln()) {
@@ -56,8 +57,10 @@ Mlp::Mlp(const std::string& name, uint32_t inputs, const DNN& config, uint32_t s
 }
 
 template <typename T>
-Var<T> Mlp::ForwardLayer(const Pass<T>& pass, const Layer& layer, const Var<T>& x,
-                         uint32_t count) const {
+Var<T> Mlp::ForwardLayer(const Pass<T>& pass, size_t index, const Var<T>& x) const {
+  const Layer& layer = layers_[index];
+  // The networks of a stack share the first layer's input; above it each has its own columns.
+  const uint32_t count = index == 0 ? 1 : stack_;
   const Activation fused = FusedActivation(layer.activation);
   const bool norm = layer.norm_gamma != kNoBlock;
   Var<T> y = StackedLinear(pass.tape, x, pass.block(layer.weight), pass.block(layer.bias), count,
@@ -83,8 +86,7 @@ template <typename T>
 Var<T> Mlp::Forward(const Pass<T>& pass, const Var<T>& x) const {
   Var<T> y = x;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    // The networks of a stack share the first layer's input; above it each has its own columns.
-    y = ForwardLayer(pass, layers_[i], y, i == 0 ? 1 : stack_);
+    y = ForwardLayer(pass, i, y);
   }
   return y;
 }
@@ -98,14 +100,23 @@ Tower::Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockL
       bias_(blocks.AddVector(name + ".logit.bias", 1, 0)) {}
 
 template <typename T>
+Var<T> Tower::ForwardLayer(const Pass<T>& pass, size_t layer, const Var<T>& x) const {
+  if (layer < hidden_.layer_count()) {
+    return hidden_.ForwardLayer(pass, layer, x);
+  }
+  return Linear(pass.tape, x, pass.block(weight_), pass.block(bias_), Activation::kLinear);
+}
+
+template <typename T>
 Var<T> Tower::Forward(const Pass<T>& pass, const Var<T>& x) const {
-  return Linear(pass.tape, hidden_.Forward(pass, x), pass.block(weight_), pass.block(bias_),
-                Activation::kLinear);
+  return ForwardLayer(pass, hidden_.layer_count(), hidden_.Forward(pass, x));
 }
 
 template Var<float> Mlp::Forward(const Pass<float>&, const Var<float>&) const;
 template Var<double> Mlp::Forward(const Pass<double>&, const Var<double>&) const;
 template Var<float> Tower::Forward(const Pass<float>&, const Var<float>&) const;
 template Var<double> Tower::Forward(const Pass<double>&, const Var<double>&) const;
+template Var<float> Tower::ForwardLayer(const Pass<float>&, size_t, const Var<float>&) const;
+template Var<double> Tower::ForwardLayer(const Pass<double>&, size_t, const Var<double>&) const;
 
 }  // namespace antiphon

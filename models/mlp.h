@@ -26,6 +26,12 @@ class Mlp {
   template <typename T>
   Var<T> Forward(const Pass<T>& pass, const Var<T>& x) const;
 
+  // Layer by layer: what Forward does, for a model that has something to say in between.
+  size_t layer_count() const { return layers_.size(); }
+  template <typename T>
+  Var<T> ForwardLayer(const Pass<T>& pass, size_t layer, const Var<T>& x) const;
+
+  uint32_t inputs(size_t layer) const { return layers_[layer].inputs; }
   uint32_t outputs() const { return outputs_; }  // of one network
 
  private:
@@ -39,11 +45,8 @@ class Mlp {
     BlockId slope = kNoBlock;  // only for PReLU
     LayerActivation activation = LayerActivation::kRelu;
     float dropout = 0;
+    uint32_t inputs = 0;
   };
-
-  template <typename T>
-  Var<T> ForwardLayer(const Pass<T>& pass, const Layer& layer, const Var<T>& x,
-                      uint32_t count) const;
 
   std::vector<Layer> layers_;
   uint32_t stack_;
@@ -60,6 +63,14 @@ class Tower {
   // rows x 1
   template <typename T>
   Var<T> Forward(const Pass<T>& pass, const Var<T>& x) const;
+
+  // Layer by layer; the last one is the logit.
+  size_t layer_count() const { return hidden_.layer_count() + 1; }
+  uint32_t inputs(size_t layer) const {
+    return layer < hidden_.layer_count() ? hidden_.inputs(layer) : hidden_.outputs();
+  }
+  template <typename T>
+  Var<T> ForwardLayer(const Pass<T>& pass, size_t layer, const Var<T>& x) const;
 
  private:
   Mlp hidden_;

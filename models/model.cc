@@ -9,6 +9,7 @@
 #include "models/lr.h"
 #include "models/mmoe.h"
 #include "models/model_checks.h"
+#include "models/pepnet.h"
 #include "models/ple.h"
 #include "models/shared_bottom.h"
 #include "models/star.h"
@@ -50,6 +51,8 @@ auto VisitModel(int field, const ModelConfig& config, const Visit& visit)
       return visit(Choice<UmsModel>{"UMS"}, config.ums());
     case ModelConfig::kStarFieldNumber:
       return visit(Choice<StarModel>{"STAR"}, config.star());
+    case ModelConfig::kPepnetFieldNumber:
+      return visit(Choice<PepNetModel>{"PEPNet"}, config.pepnet());
     default:
       return {};
   }

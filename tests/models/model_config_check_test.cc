@@ -202,6 +202,36 @@ TEST(CheckStarTest, NamesWhatIsWrong) {
               HasSubstr("model_config.star.aux_dnn.hidden_units[0]"));
 }
 
+TEST(CheckPepNetTest, NamesWhatIsWrong) {
+  Job job = SampleJob(R"(model_class: "PEPNet"
+      feature_groups { group_name: "scene" feature_names: "user" }
+      feature_groups { group_name: "who" feature_names: "author" }
+      pepnet { domain_group: "scene" prior_group: "who"
+               task_towers { tower_name: "click" label_name: "click" } })");
+  auto& groups = *job.mutable_model_config()->mutable_feature_groups();
+  groups[0].clear_feature_names();
+  for (const char* name : {"tags", "age", "vector"})
+    groups[0].add_feature_names(name);
+  EXPECT_THAT(CheckModelConfig(job), IsEmpty());
+
+  Job typo = job;
+  typo.mutable_model_config()->mutable_pepnet()->set_domain_group("scenes");
+  EXPECT_THAT(TheError(typo), AllOf(HasSubstr("model_config.pepnet.domain_group"),
+                                    HasSubstr("did you mean \"scene\"")));
+  Job same = job;
+  same.mutable_model_config()->mutable_pepnet()->set_prior_group("scene");
+  EXPECT_THAT(TheError(same), HasSubstr("model_config.pepnet.prior_group: is the domain_group"));
+  Job narrow = job;
+  narrow.mutable_model_config()->mutable_pepnet()->set_gate_hidden_units(0);
+  EXPECT_THAT(TheError(narrow), HasSubstr("model_config.pepnet.gate_hidden_units"));
+  Job nothing_else = job;
+  auto& moved = *nothing_else.mutable_model_config()->mutable_feature_groups();
+  for (const std::string& name : moved[0].feature_names())
+    moved[1].add_feature_names(name);
+  moved.DeleteSubrange(0, 1);
+  EXPECT_THAT(TheError(nothing_else), HasSubstr("model_config.feature_groups: domain_group and"));
+}
+
 TEST(ParameterSchemaTest, RefusesTwoBlocksOfOneName) {
   Job job = SampleJob(UmsText(""));
   job.mutable_model_config()->mutable_ums()->mutable_task_towers(0)->set_tower_name("experts");

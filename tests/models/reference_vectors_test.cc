@@ -295,6 +295,26 @@ VectorCase StarCase() {
   return c;
 }
 
+VectorCase PepNetCase() {
+  VectorCase c = {"pepnet",
+                  R"(model_class: "PEPNet" pepnet {
+                       domain_group: "dom" prior_group: "prior" gate_hidden_units: 4
+                       task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
+                       task_towers { tower_name: "tower1" dnn { hidden_units: 3 } } })",
+                  {{"dom"}, {"e"}, {"prior"}},
+                  {}};
+  AddTower("tower0", c.blocks);
+  AddTower("tower1", c.blocks);
+  for (const auto& [gate, name] :
+       {std::pair("epnet", "ep"), {"ppnet.0", "pp0"}, {"ppnet.1", "pp1"}}) {
+    for (const std::string layer : {".0", ".1"}) {
+      c.blocks[gate + layer + ".weight"] = {name + layer + ".W"};
+      c.blocks[gate + layer + ".bias"] = {name + layer + ".b"};
+    }
+  }
+  return c;
+}
+
 VectorCase EsmmCase(const std::string& vector, const std::string& option) {
   VectorCase c = {vector,
                   R"(model_class: "ESMM" esmm {
@@ -614,7 +634,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), OmoeCase(), PleCase(),
                     EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
                     EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), UmsCase("ums"),
-                    UmsCase("ums_zero_init"), StarCase()),
+                    UmsCase("ums_zero_init"), StarCase(), PepNetCase()),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 
 TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {
