@@ -5,7 +5,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include "models/dnn.h"
-#include "models/esmm.h"
+#include "models/funnel.h"
 #include "models/lr.h"
 #include "models/mmoe.h"
 #include "models/model_checks.h"
@@ -44,9 +44,11 @@ auto VisitModel(int field, const ModelConfig& config, const Visit& visit)
     case ModelConfig::kMmoeFieldNumber:
       return visit(Choice<MmoeModel>{"MMoE"}, config.mmoe());
     case ModelConfig::kEsmmFieldNumber:
-      return visit(Choice<EsmmModel>{"ESMM"}, config.esmm());
+      return visit(Choice<FunnelModel>{"ESMM"}, config.esmm());
     case ModelConfig::kPleFieldNumber:
       return visit(Choice<PleModel>{"PLE"}, config.ple());
+    case ModelConfig::kFunnelFieldNumber:
+      return visit(Choice<FunnelModel>{"Funnel"}, config.funnel());
     case ModelConfig::kUmsFieldNumber:
       return visit(Choice<UmsModel>{"UMS"}, config.ums());
     case ModelConfig::kStarFieldNumber:
@@ -102,6 +104,13 @@ RowParts RowPartsOf(const ModelConfig& config) {
   return VisitModel(FindModelField(config.model_class())->number(), config,
                     [](const auto& choice, const auto& message) {
                       return std::decay_t<decltype(choice)>::template Class<float>::Parts(message);
+                    });
+}
+
+std::vector<TaskEvent> TaskEventsOf(const ModelConfig& config) {
+  return VisitModel(FindModelField(config.model_class())->number(), config,
+                    [](const auto& choice, const auto& message) {
+                      return std::decay_t<decltype(choice)>::template Class<float>::Events(message);
                     });
 }
 

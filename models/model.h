@@ -18,6 +18,7 @@
 #include "models/tape/elementwise_ops.h"
 #include "models/tape/loss_ops.h"
 #include "models/tape/tape.h"
+#include "models/task_events.h"
 #include "proto/job.pb.h"
 
 namespace google::protobuf {
@@ -90,11 +91,19 @@ class Model {
   static RowParts Parts(const Message&) {
     return {};
   }
+  // One a task, in order; none where tasks have nothing to do with each other.
+  template <typename Message>
+  static std::vector<TaskEvent> Events(const Message&) {
+    return {};
+  }
 
   // How a pass's rows are to lie.
   virtual RowGrouping grouping() const { return RowGrouping::kNone; }
 
-  // Fills logits[k], rows x 1, for every tower.
+  // How many logits Forward fills: one a task, unless a task has several towers.
+  virtual size_t LogitCount(size_t tasks) const { return tasks; }
+
+  // Fills every logit, rows x 1.
   virtual void Forward(const Pass<T>& pass, const Var<T>& input,
                        std::span<Var<T>> logits) const = 0;
 
@@ -103,12 +112,13 @@ class Model {
   virtual void Losses(Tape<T>& tape, std::span<const Var<T>> logits,
                       std::span<const Target<T>> targets, std::span<const T> scales,
                       std::span<double> sums) const {
-    for (size_t k = 0; k < logits.size(); ++k) {
+    for (size_t k = 0; k < targets.size(); ++k) {
       sums[k] = LogLoss(tape, logits[k], targets[k], &scales[k]);
     }
   }
 
-  // The logit of what task k predicts, for row r.
+  // The logit of what task k predicts, for row r; from the number of tasks on, those of the events
+  // that have a conditional_name, in order.
   virtual float PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const {
     return static_cast<float>(logits[k].value[r]);
   }
@@ -129,6 +139,9 @@ const google::protobuf::FieldDescriptor* FindModelField(std::string_view model_c
 bool CheckModelMessage(const ModelConfig& config, const ModelChecks& checks);
 
 RowParts RowPartsOf(const ModelConfig& config);
+
+// How the tasks depend on each other; empty where they do not.
+std::vector<TaskEvent> TaskEventsOf(const ModelConfig& config);
 
 // The model of the job; its blocks are added to `blocks`. The config has passed CheckModelConfig.
 template <typename T>

@@ -88,6 +88,16 @@ std::vector<std::string> TaskNames(const ModelConfig& model) {
   return names;
 }
 
+std::vector<std::string> MeasureNames(const ModelConfig& model) {
+  std::vector<std::string> names = TaskNames(model);
+  for (const TaskEvent& event : TaskEventsOf(model)) {
+    if (!event.ways.empty()) {
+      names.push_back(event.conditional_name);
+    }
+  }
+  return names;
+}
+
 LabelColumns ModelLabels(const ModelConfig& model) {
   LabelColumns labels;
   for (const TowerRef& ref : Towers(model)) {
@@ -96,9 +106,15 @@ LabelColumns ModelLabels(const ModelConfig& model) {
       IndexOf(ref.tower->task_space_indicator_label(), labels.names);
     }
   }
-  if (model.model_class() == "ESMM") {
-    labels.implied.push_back({IndexOf(model.esmm().cvr_tower().label_name(), labels.names),
-                              IndexOf(model.esmm().ctr_tower().label_name(), labels.names)});
+  const std::vector<TowerRef> towers = Towers(model);
+  const std::vector<TaskEvent> events = TaskEventsOf(model);
+  for (size_t k = 0; k < events.size(); ++k) {
+    const std::vector<EventWay>& ways = events[k].ways;
+    if (ways.size() == 1 && ways[0].happened) {
+      const std::string& cause = towers[ways[0].event].tower->label_name();
+      labels.implied.push_back(
+          {IndexOf(towers[k].tower->label_name(), labels.names), IndexOf(cause, labels.names)});
+    }
   }
   return labels;
 }

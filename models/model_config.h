@@ -25,6 +25,9 @@ std::vector<TowerRef> Towers(const ModelConfig& model);
 // tower_name of every task.
 std::vector<std::string> TaskNames(const ModelConfig& model);
 
+// What is measured: every task, then what a funnel says of an event where it was possible.
+std::vector<std::string> MeasureNames(const ModelConfig& model);
+
 // The labels that the model reads, in the order of Batch::labels.
 LabelColumns ModelLabels(const ModelConfig& model);
 

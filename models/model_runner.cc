@@ -60,7 +60,7 @@ ModelRunner::ModelRunner(const Job& job, const Gemm& gemm, const ModelRunnerOpti
     slice.buffers.memory.resize(slice.buffers.blocks.size() + slice.buffers.tables.size());
     slice.blocks.resize(slice.buffers.blocks.size());
     slice.tables.resize(slice.buffers.tables.size());
-    slice.logits.resize(tasks);
+    slice.logits.resize(model_->LogitCount(tasks));
     slice.targets.resize(tasks);
     slice.scales.resize(tasks);
     slice.sums.resize(tasks);
@@ -95,7 +95,7 @@ void ModelRunner::Run(const StepInput& input, StepGradients* gradients, StepOutp
   targets_.Fill(*input.batch);
   order_.Sort(*input.batch, model_->grouping());
   PlanScales();
-  output.logits.resize(targets_.task_count());
+  output.logits.resize(targets_.measure_count());
   for (std::vector<float>& logits : output.logits) {
     logits.resize(input.batch->rows);
   }
@@ -209,9 +209,9 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
       .scenes = slice.scenes};
   const Var<float> e = GatherInput(tape, layout_, input, slice.tables, batch_rows);
   model_->Forward(pass, e, slice.logits);
-  for (size_t k = 0; k < slice.targets.size(); ++k) {
+  for (size_t m = 0; m < step_.output->logits.size(); ++m) {
     for (uint32_t r = 0; r < rows; ++r) {
-      step_.output->logits[k][batch_rows[r]] = model_->PredictedLogit(slice.logits, k, r);
+      step_.output->logits[m][batch_rows[r]] = model_->PredictedLogit(slice.logits, m, r);
     }
   }
   GatherTargets(slice, batch_rows);

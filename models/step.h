@@ -34,7 +34,7 @@ struct StepGradients {
 };
 
 struct StepOutput {
-  // [task][row]. For ESMM the conversion tower's logit is that of P(click and conversion).
+  // [measure][row]: what each task predicts, and then the conditionals of a funnel.
   std::vector<std::vector<float>> logits;
   double loss = 0;  // of the batch, as the job's reduction defines it
 };

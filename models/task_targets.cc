@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/base/logging.h"
+#include "models/model.h"
 #include "models/model_config.h"
 
 namespace antiphon {
@@ -23,9 +24,7 @@ bool HasTask(const SceneTasks& line, const std::string& tower) {
 
 }  // namespace
 
-TaskTargets::TaskTargets(const Job& job)
-    : reduction_(job.model_config().loss_reduction()),
-      is_funnel_(job.model_config().model_class() == "ESMM") {
+TaskTargets::TaskTargets(const Job& job) : reduction_(job.model_config().loss_reduction()) {
   const ModelConfig& model = job.model_config();
   const DataConfig& data = job.data_config();
   const LabelColumns labels = ModelLabels(model);
@@ -55,13 +54,26 @@ TaskTargets::TaskTargets(const Job& job)
       tasks_[k].in_scene[scene] = HasTask(line, names[k]) ? 1 : 0;
     }
   }
-  targets_.resize(tasks_.size());
+  size_t measures = tasks_.size();
+  const std::vector<TaskEvent> events = TaskEventsOf(model);
+  for (size_t k = 0; k < events.size(); ++k) {
+    tasks_[k].ways = events[k].ways;
+    if (!tasks_[k].ways.empty()) {
+      tasks_[k].conditional = measures++;
+    }
+  }
+  targets_.resize(measures);
+  possible_.resize(tasks_.size());
 }
 
 void TaskTargets::Fill(const Batch& batch) {
   for (size_t k = 0; k < tasks_.size(); ++k) {
     FillWeights(batch, tasks_[k], targets_[k]);
-    FillLabels(batch, k);
+    if (tasks_[k].ways.empty()) {
+      FillLabels(batch, k);
+    } else {
+      FillEvent(batch, k);
+    }
     targets_[k].divisor = Divisor(targets_[k]);
   }
 }
@@ -84,20 +96,60 @@ void TaskTargets::FillWeights(const Batch& batch, const Task& task, TaskTarget& 
 }
 
 void TaskTargets::FillLabels(const Batch& batch, size_t k) {
-  const std::vector<float>& label = batch.labels[tasks_[k].label];
-  const std::vector<float>& first = batch.labels[tasks_[0].label];
   TaskTarget& target = targets_[k];
-  target.label.resize(batch.rows);
+  target.label = batch.labels[tasks_[k].label];
   for (size_t r = 0; r < batch.rows; ++r) {
-    float value = label[r];
-    if (is_funnel_ && k == 1 && first[r] != 1.0F) {
-      value = first[r];  // no click: no conversion, whatever is known of it; unknown: unknown
-    }
-    target.label[r] = value;
-    if (value == kUnknownLabel) {
+    if (target.label[r] == kUnknownLabel) {
       target.weight[r] = 0;
     }
   }
+}
+
+void TaskTargets::FillEvent(const Batch& batch, size_t k) {
+  const std::vector<float>& own = batch.labels[tasks_[k].label];
+  TaskTarget& target = targets_[k];
+  TaskTarget& conditional = targets_[tasks_[k].conditional];
+  conditional = target;
+  conditional.label = own;
+  target.label.resize(batch.rows);
+  possible_[k].resize(batch.rows);
+  for (size_t r = 0; r < batch.rows; ++r) {
+    const float possible = Possible(k, r);
+    possible_[k][r] = possible;
+    // No click: no conversion, whatever is known of it; unknown: unknown.
+    target.label[r] = possible == 1.0F ? own[r] : possible;
+    if (target.label[r] == kUnknownLabel) {
+      target.weight[r] = 0;
+    }
+    if (possible != 1.0F || own[r] == kUnknownLabel) {
+      conditional.weight[r] = 0;
+    }
+  }
+}
+
+// Whether one of the ways to event k came about: 0, 1 or not known.
+float TaskTargets::Possible(size_t k, size_t r) const {
+  const std::vector<EventWay>& ways = tasks_[k].ways;
+  float result = 0;
+  for (const EventWay& way : ways) {
+    const float before = tasks_[way.event].ways.empty() ? 1.0F : possible_[way.event][r];
+    const float happened = targets_[way.event].label[r];
+    const EventWay opposite = {way.event, !way.happened};
+    float came = happened;
+    if (std::find(ways.begin(), ways.end(), opposite) != ways.end()) {
+      came = before;  // either will do
+    } else if (!way.happened) {
+      came =
+          before == 1.0F && happened != kUnknownLabel ? 1 - happened : std::min(before, happened);
+    }
+    if (came == 1.0F) {
+      return 1;
+    }
+    if (came == kUnknownLabel) {
+      result = kUnknownLabel;
+    }
+  }
+  return result;
 }
 
 double TaskTargets::Divisor(const TaskTarget& target) const {

@@ -1,8 +1,10 @@
 // TaskTargets: what each task is to learn from a batch, and how much each sample counts.
 //
 // A sample takes part in a task when the label is known and its scene has the task. Its weight is
-// sample weight x scene weight x the tower's in_ or out_task_space_weight. For ESMM the second task
-// is "click and conversion", known as soon as there was no click. Metrics use the same targets.
+// sample weight x scene weight x the tower's in_ or out_task_space_weight. An event of a funnel is
+// "one of its ways came about, and its own label", and known to be 0 where none did. Metrics use
+// the same targets; for them an event has a conditional beside it: its own label where one of its
+// ways came about.
 // Owned by one thread; Fill for each batch.
 #pragma once
 
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "common/data/batch.h"
+#include "models/task_events.h"
 #include "proto/job.pb.h"
 
 namespace antiphon {
@@ -24,9 +27,11 @@ class TaskTargets {
   void Fill(const Batch& batch);
 
   size_t task_count() const { return tasks_.size(); }
+  // Tasks, and behind them the conditionals of events that have ways.
+  size_t measure_count() const { return targets_.size(); }
   // 0 or 1 where weight(k) is not 0; means nothing elsewhere.
   std::span<const float> label(size_t k) const { return targets_[k].label; }
-  // 0: the sample takes no part in task k.
+  // 0: the sample takes no part in measure k.
   std::span<const float> weight(size_t k) const { return targets_[k].weight; }
   // What the loss of task k is divided by, of the whole batch; 0 when no sample takes part.
   double divisor(size_t k) const { return targets_[k].divisor; }
@@ -41,6 +46,8 @@ class TaskTargets {
     float out_weight = 1;
     float weight = 1;
     std::vector<uint8_t> in_scene;  // [scene]; empty without scenes
+    std::vector<EventWay> ways;     // of an event of a funnel
+    size_t conditional = 0;         // its measure; only with ways
   };
   struct TaskTarget {
     std::vector<float> label;
@@ -50,13 +57,15 @@ class TaskTargets {
 
   void FillWeights(const Batch& batch, const Task& task, TaskTarget& target) const;
   void FillLabels(const Batch& batch, size_t k);
+  void FillEvent(const Batch& batch, size_t k);
+  float Possible(size_t k, size_t r) const;
   double Divisor(const TaskTarget& target) const;
 
   std::vector<Task> tasks_;
   std::vector<float> scene_weight_;  // [scene]; empty without scenes
   ModelConfig::LossReduction reduction_;
-  bool is_funnel_;  // task 1 is "task 0 and its own label"
-  std::vector<TaskTarget> targets_;
+  std::vector<TaskTarget> targets_;           // [measure]
+  std::vector<std::vector<float>> possible_;  // [task] labels of "one of its ways came about"
 };
 
 }  // namespace antiphon

@@ -44,7 +44,7 @@ void SetConsistency(const TrainConfig& config, TrainingPlan& plan) {
 }
 
 void SetNames(const Job& job, TrainingPlan& plan) {
-  for (const std::string& task : TaskNames(job.model_config())) {
+  for (const std::string& task : MeasureNames(job.model_config())) {
     plan.add_tasks(task);
   }
   *plan.mutable_scenes() = job.data_config().scenes();

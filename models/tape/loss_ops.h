@@ -19,14 +19,4 @@ struct Target {
 template <typename T>
 double LogLoss(Tape<T>& tape, const Var<T>& logit, const Target<T>& target, const T* scale);
 
-// The log loss of P = sigmoid(a) sigmoid(c), the probability that both of two steps happen (Ma et
-// al. 2018, eq. 3). 1 - P is taken as sigmoid(-a) + sigmoid(a) sigmoid(-c), never as a difference.
-// With `a` from StopGradient the first step does not learn from it.
-template <typename T>
-double ProductLogLoss(Tape<T>& tape, const Var<T>& a, const Var<T>& c, const Target<T>& target,
-                      const T* scale);
-
-// log P - log(1 - P) of the same P.
-double ProductLogit(double a, double c);
-
 }  // namespace antiphon

@@ -114,6 +114,45 @@ TEST(CheckModelConfigTest, ChecksTheLevelsOfPle) {
               HasSubstr("model_config.ple.extraction_networks"));
 }
 
+TEST(CheckModelConfigTest, ChecksTheWaysOfAFunnel) {
+  const auto funnel = [](const std::string& second, const std::string& third) {
+    return SampleJob(R"(model_class: "Funnel" funnel {
+        events { tower { tower_name: "click" label_name: "click" } }
+        events { tower { tower_name: "watch" label_name: "like" } )" +
+                     second + R"(}
+        events { tower { tower_name: "gift" label_name: "like" } )" +
+                     third + "} }");
+  };
+  const std::string after_click = R"(after: "click")";
+
+  EXPECT_THAT(CheckModelConfig(funnel(after_click, R"(after: "watch" after_not: "watch")")),
+              IsEmpty());
+  EXPECT_THAT(TheError(funnel(after_click, R"(after: "wath")")),
+              AllOf(HasSubstr("model_config.funnel.events[2].after[0]"),
+                    HasSubstr("did you mean \"watch\"")));
+  EXPECT_THAT(TheError(funnel(R"(after_not: "gift")", "")),
+              HasSubstr("funnel.events[1].after_not[0]: "));
+  EXPECT_THAT(TheError(funnel("", R"(after: "click" after: "watch")")),
+              AllOf(HasSubstr("model_config.funnel.events[2]: event \"gift\""),
+                    HasSubstr("two ways at once")));
+  EXPECT_THAT(TheError(funnel(R"(conditional_name: "c")", "")),
+              HasSubstr("events[1].conditional_name: is not read"));
+  EXPECT_THAT(TheError(funnel(after_click + R"(conditional_name: "gift")", "")),
+              HasSubstr("\"gift\" is empty or used twice"));
+}
+
+TEST(ModelLabelsTest, WhatIsMeasuredHasNames) {
+  const Job named = SampleJob(R"(model_class: "ESMM" esmm {
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "ctcvr" label_name: "like" } })");
+  const Job taken = SampleJob(R"(model_class: "ESMM" esmm {
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "cvr" label_name: "like" } })");
+
+  EXPECT_THAT(MeasureNames(named.model_config()), ElementsAre("ctr", "ctcvr", "cvr"));
+  EXPECT_THAT(MeasureNames(taken.model_config()), ElementsAre("ctr", "cvr", "cvr_given_ctr"));
+}
+
 TEST(CheckModelConfigTest, LrWantsOneWeightATask) {
   Job job = SampleJob(R"(model_class: "LR" lr {
       task_towers { tower_name: "click" label_name: "click" } })");

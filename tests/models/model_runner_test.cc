@@ -304,6 +304,35 @@ TEST_F(ModelRunnerTest, EsmmPredictsClickAndConversion) {
   }
 }
 
+TEST_F(ModelRunnerTest, FunnelGradientsAreThoseOfTheLoss) {
+  Build(SampleJob(R"(model_class: "Funnel" funnel {
+      bottom_dnn { hidden_units: 4 activation: "tanh" }
+      events { tower { tower_name: "click" label_name: "click" } }
+      events { tower { tower_name: "watch" label_name: "like" } after: "click" }
+      events { tower { tower_name: "gift" label_name: "click" weight: 1.5 }
+               after: "watch" after_not: "watch" } })"));
+  SampleStep step(schema_, 9, 21);
+
+  ExpectGradientsOfLoss(step, 9);
+}
+
+TEST_F(ModelRunnerTest, AnEventOfWeightZeroIsMeasuredAndMovesNothing) {
+  Build(SampleJob(R"(model_class: "Funnel" funnel {
+      events { tower { tower_name: "click" label_name: "click" weight: 0 } }
+      events { tower { tower_name: "watch" label_name: "like" } after: "click" }
+      events { tower { tower_name: "gift" label_name: "like" weight: 0 } after: "click" } })"));
+  SampleStep step(schema_, 30, 19);
+
+  const Result result = Train(step);
+
+  // Two blocks a tower; click is part of the loss of watch, gift of none.
+  EXPECT_THAT(result.gradients.block_present, ElementsAre(1, 1, 1, 1, 0, 0));
+  ASSERT_EQ(result.output.logits.size(), 5U);
+  for (size_t r = 0; r < 30; ++r) {
+    EXPECT_LT(result.output.logits[1][r], result.output.logits[3][r]) << "P(watch) <= P(w|click)";
+  }
+}
+
 TEST_F(ModelRunnerTest, RefusesTheSchemaOfAnotherModel) {
   const Job job = SampleJob(MmoeText());
   StatusOr<ParameterSchema> schema = BuildParameterSchema(job);

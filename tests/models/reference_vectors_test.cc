@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/model.h"
-#include "models/tape/loss_ops.h"
+#include "models/tape/funnel_op.h"
 
 namespace antiphon {
 namespace {
@@ -328,6 +328,22 @@ VectorCase EsmmCase(const std::string& vector, const std::string& option) {
   return c;
 }
 
+VectorCase Esm2Case() {
+  VectorCase c = {"funnel_esm2",
+                  R"(model_class: "Funnel" funnel {
+                       events { tower { tower_name: "click" dnn { hidden_units: 3 } } }
+                       events { tower { tower_name: "action" dnn { hidden_units: 3 } }
+                                after: "click" }
+                       events { tower { tower_name: "buy" dnn { hidden_units: 3 } }
+                                after: "action" after_not: "action" } })",
+                  {{"e"}},
+                  {}};
+  for (const char* tower : {"click", "action", "buy.after_action", "buy.after_not_action"}) {
+    AddTower(tower, c.blocks);
+  }
+  return c;
+}
+
 // The scene of each row of the vector; empty without scenes.
 std::vector<int> ScenesOf(const json& inputs) {
   return inputs.contains("scene") ? inputs["scene"].get<std::vector<int>>() : std::vector<int>();
@@ -525,7 +541,7 @@ class VectorRun {
     const Var<T> input =
         MakeLeaf(leaves_.back(), rows, leaves_.back().value.size() / rows, kInputs);
     columns_ = Tasks(vector_["inputs"], case_.vector);
-    logits_.resize(columns_.size());
+    logits_.resize(model_->LogitCount(columns_.size()));
     const std::vector<SceneRows> scenes = Scenes();
     model_->Forward({.tape = tape_,
                      .blocks = vars_,
@@ -553,17 +569,20 @@ class VectorRun {
     const json& outputs = vector_["outputs"];
     EXPECT_NEAR(loss_, outputs["loss"].get<double>(), tolerance_ * 10);
     const std::vector<double> expected = Logits(outputs);
-    const size_t tasks = logits_.size();
+    const size_t count = logits_.size();
     for (size_t r = 0; r < logits_[0].rows; ++r) {
-      for (size_t k = 0; k < tasks; ++k) {
-        ExpectClose(logits_[k].value[r], expected[order_[r] * tasks + k], "logit");
+      for (size_t i = 0; i < count; ++i) {
+        ExpectClose(logits_[i].value[r], expected[order_[r] * count + i], "logit");
       }
     }
-    if (outputs.contains("pctcvr")) {
-      for (size_t r = 0; r < logits_[0].rows; ++r) {
-        const double predicted = model_->PredictedLogit(logits_, 1, r);
-        const double expected_p = outputs["pctcvr"][order_[r]].get<double>();
-        EXPECT_NEAR(1 / (1 + std::exp(-predicted)), expected_p, 1e-6);
+    for (size_t r = 0; r < logits_[0].rows; ++r) {
+      for (size_t k = 0; k < columns_.size(); ++k) {
+        const double predicted = 1 / (1 + std::exp(-model_->PredictedLogit(logits_, k, r)));
+        if (outputs.contains("probs")) {
+          EXPECT_NEAR(predicted, Flat(outputs["probs"][order_[r]])[k], 1e-6);
+        } else if (outputs.contains("pctcvr") && k == 1) {
+          EXPECT_NEAR(predicted, outputs["pctcvr"][order_[r]].get<double>(), 1e-6);
+        }
       }
     }
   }
@@ -633,8 +652,8 @@ INSTANTIATE_TEST_SUITE_P(
     Models, ReferenceVectorsTest,
     testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), OmoeCase(), PleCase(),
                     EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
-                    EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), UmsCase("ums"),
-                    UmsCase("ums_zero_init"), StarCase(), PepNetCase()),
+                    EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), Esm2Case(),
+                    UmsCase("ums"), UmsCase("ums_zero_init"), StarCase(), PepNetCase()),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 
 TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {
@@ -645,6 +664,7 @@ TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {
   const Gemm gemm = Gemm::Create(GemmBackend::kEigen);
   Tape<float> tape(gemm, BestKernels());
   const float scale = 1;
+  const FunnelStep steps[] = {{.logit = 1}, {.logit = 0, .yes = 0}};
   for (size_t r = 0; r < a.size(); ++r) {
     const float logits[] = {static_cast<float>(a[r]), static_cast<float>(c[r])};
     float grads[2] = {};
@@ -653,9 +673,9 @@ TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {
     const float weight = 1;
     tape.Reset(Tape<float>::Recording::kYes);
 
-    const double loss =
-        ProductLogLoss(tape, tape.Leaf(&logits[0], 1, 1, kBoth, &buffers[0]),
-                       tape.Leaf(&logits[1], 1, 1, kBoth, &buffers[1]), {&label, &weight}, &scale);
+    const Var<float> vars[] = {tape.Leaf(&logits[0], 1, 1, kBoth, &buffers[0]),
+                               tape.Leaf(&logits[1], 1, 1, kBoth, &buffers[1])};
+    const double loss = FunnelLogLoss<float>(tape, steps, vars, {&label, &weight}, &scale);
     tape.Backward(kBoth);
 
     const json& outputs = vector["outputs"];
@@ -667,7 +687,7 @@ TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {
     EXPECT_NEAR(grads[1], dc, 1e-4 * std::abs(dc)) << r;
     const double odds =
         outputs["pctcvr"][r].get<double>() / outputs["one_minus_pctcvr"][r].get<double>();
-    EXPECT_NEAR(ProductLogit(a[r], c[r]), std::log(odds), 1e-9) << r;
+    EXPECT_NEAR(FunnelOdds<float>(steps, vars, 0).logit(), std::log(odds), 1e-9) << r;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "common/base/rng.h"
 #include "models/tape/column_ops.h"
 #include "models/tape/elementwise_ops.h"
+#include "models/tape/funnel_op.h"
 #include "models/tape/linear_ops.h"
 #include "models/tape/loss_ops.h"
 #include "models/tape/norm_ops.h"
@@ -173,6 +174,11 @@ const std::vector<double> kLabel = {1, 0, -1, 1};
 const std::vector<double> kWeight = {2, 0.5, 0, 1};
 const double kScale = 0.7;
 
+// x0 x1, and x0 (x1 x2 + (1 - x1) x3).
+constexpr FunnelStep kProduct[] = {{.logit = 1}, {.logit = 0, .yes = 0}};
+constexpr FunnelStep kMixture[] = {
+    {.logit = 2}, {.logit = 3}, {.logit = 1, .yes = 0, .no = 1}, {.logit = 0, .yes = 2}};
+
 D PoolInto(Tape<double>& t, const D& table, const float* weights, Pooling pooling) {
   D out = t.New(4, table.cols + 3, table.depends);
   std::fill_n(out.value, out.size(), 0.0);
@@ -202,10 +208,16 @@ std::vector<OpCase> PoolingAndLossCases() {
          loss = kScale * LogLoss(t, x[0], target, &kScale);
          return D();
        }},
-      {"ProductLogLoss",
+      {"FunnelLogLossOfAProduct",
        {{4, 1}, {4, 1}},
        [target](Tape<double>& t, const Leaves& x, double& loss) {
-         loss = kScale * ProductLogLoss(t, x[0], x[1], target, &kScale);
+         loss = kScale * FunnelLogLoss<double>(t, kProduct, x, target, &kScale);
+         return D();
+       }},
+      {"FunnelLogLossOfAMixture",
+       {{4, 1}, {4, 1}, {4, 1}, {4, 1}},
+       [target](Tape<double>& t, const Leaves& x, double& loss) {
+         loss = kScale * FunnelLogLoss<double>(t, kMixture, x, target, &kScale);
          return D();
        }},
   };

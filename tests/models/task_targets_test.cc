@@ -112,6 +112,49 @@ TEST(TaskTargetsTest, ConversionIsKnownWhereThereWasNoClick) {
   EXPECT_EQ(targets.label(1)[2], 1);
 }
 
+TEST(TaskTargetsTest, AConditionalCountsWhereItsEventWasPossible) {
+  TaskTargets targets(SampleJob(R"(model_class: "ESMM" esmm {
+      ctr_tower { tower_name: "ctr" label_name: "click" }
+      cvr_tower { tower_name: "ctcvr" label_name: "like" weight: 2 } })"));
+  Batch batch;
+  batch.rows = 5;
+  batch.labels = {{0, 1, 1, 1, kUnknownLabel}, {0, 0, 1, kUnknownLabel, 1}};
+
+  targets.Fill(batch);
+
+  ASSERT_EQ(targets.task_count(), 2U);
+  ASSERT_EQ(targets.measure_count(), 3U);
+  EXPECT_THAT(targets.weight(2), ElementsAre(0, 1, 1, 0, 0));
+  EXPECT_EQ(targets.label(2)[1], 0);
+  EXPECT_EQ(targets.label(2)[2], 1);
+}
+
+TEST(TaskTargetsTest, AnEventAfterAnAbsenceKnowsWhenItWasPossible) {
+  TaskTargets targets(SampleJob(R"(model_class: "Funnel" funnel {
+      events { tower { tower_name: "click" label_name: "click" } }
+      events { tower { tower_name: "watch" label_name: "like" } after: "click" }
+      events { tower { tower_name: "skip" label_name: "skip" } after_not: "watch" }
+      events { tower { tower_name: "buy" label_name: "buy" }
+               after: "watch" after_not: "watch" } })"));
+  const float unknown = kUnknownLabel;
+  Batch batch;
+  batch.rows = 5;
+  batch.labels = {{0, 1, 1, 1, unknown},  // click
+                  {0, 0, 1, unknown, 1},  // like
+                  {1, 1, 1, 1, 1},        // skip
+                  {1, 1, 1, 1, 1}};       // buy
+
+  targets.Fill(batch);
+
+  EXPECT_THAT(targets.weight(2), ElementsAre(1, 1, 1, 0, 0));
+  EXPECT_THAT(targets.label(2), ElementsAre(0, 1, 0, unknown, unknown));
+  // Either way will do: buy needs only the click.
+  EXPECT_THAT(targets.weight(3), ElementsAre(1, 1, 1, 1, 0));
+  EXPECT_THAT(targets.label(3), ElementsAre(0, 1, 1, 1, unknown));
+  ASSERT_EQ(targets.measure_count(), 7U);
+  EXPECT_THAT(targets.weight(6), ElementsAre(0, 1, 1, 1, 0));
+}
+
 TEST(TaskTargetsTest, IndicatorLabelDecidesBetweenInsideAndOutsideWeight) {
   TaskTargets targets(SampleJob(R"(model_class: "DNN" dnn_model { task_towers {
       tower_name: "like" label_name: "like" task_space_indicator_label: "click"
