@@ -2,11 +2,11 @@
 // in memory's cache to batches of 4096 samples, shuffled or not, plain and packed.
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <time.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -157,7 +157,7 @@ Options ParseOptions(int argc, char** argv) {
     } else {
       std::fprintf(stderr, "csv_read: unknown or empty %s, expected --rows=N --rounds=N\n",
                    argv[i]);
-      std::exit(64);
+      std::exit(64);  // NOLINT(concurrency-mt-unsafe): no other thread yet
     }
   }
   return options;
@@ -165,7 +165,7 @@ Options ParseOptions(int argc, char** argv) {
 
 void Run(const Options& options) {
   PosixFileSystem fs;
-  const char* folder = std::getenv("TMPDIR");
+  const char* folder = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody sets it
   const std::string path =
       std::string(folder == nullptr ? "/tmp" : folder) + "/csv_read." + std::to_string(getpid());
   const std::string text = MakeRows(options.rows);

@@ -9,9 +9,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <string_view>
-#include <time.h>
 #include <unordered_map>
 #include <vector>
 
@@ -51,6 +51,7 @@ bool ParseOptions(int argc, char** argv, Options* options) {
       continue;
     }
     std::vector<uint32_t> numbers;
+    numbers.reserve(list.size());
     for (const std::string_view text : list) {
       numbers.push_back(static_cast<uint32_t>(ParseUint(text).value_or(0)));
     }
@@ -126,7 +127,8 @@ void FillRows(uint32_t batch_rows, Rng& rng, Workload& work) {
   for (uint32_t f = 0; f < kFields; ++f) {
     for (uint32_t r = 0; r < batch_rows; ++r) {
       const double rank = std::pow(span * rng.Uniform() + 1, 1 / (1 - kExponent));
-      const uint64_t key = (static_cast<uint64_t>(rank) * 2654435761U + f * 40503U) % kTableRows;
+      const uint64_t key =
+          (static_cast<uint64_t>(rank) * 2654435761U + uint64_t{f} * 40503) % kTableRows;
       const auto entry = index.emplace(key, static_cast<uint32_t>(index.size())).first;
       work.batch.sparse[f].offsets.push_back(r);
       work.row_of_value[f].push_back(entry->second);

@@ -230,7 +230,7 @@ Samples Measure(Client& client, const Options& options) {
     count = 1U << 16;
   }
   const Buffer pushed[] = {gradients, counts};
-  for (int round = -2; round < options.rounds; ++round) {  // two rounds to warm up
+  for (int64_t round = -2; round < options.rounds; ++round) {  // two rounds to warm up
     const Buffer keys = client.DrawKeys();
     const auto step = static_cast<uint64_t>(round + 3);
     const double pull = Time(clock, [&] { client.Pull(keys, step); });

@@ -7,13 +7,13 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
-#include <time.h>
 #include <unordered_map>
 #include <utility>
 #include <vector>

@@ -82,7 +82,7 @@ std::string FinalTable(const MetricsBoard& metrics) {
   const bool with_gauc = evaluated && plan.has_gauc();
   std::vector<std::string> headers = {"TASK", "SCENE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"};
   if (with_gauc) {
-    headers.push_back("GAUC");
+    headers.emplace_back("GAUC");
   }
   TextTable table(std::move(headers), 2);
   for (size_t i = 0; i < tasks.size(); ++i) {

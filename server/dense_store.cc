@@ -16,7 +16,7 @@ bool IsSet(std::string_view bits, size_t i) {
 }  // namespace
 
 StatusOr<std::unique_ptr<DenseStore>> DenseStore::Create(const ParameterSchema& schema,
-                                                         std::vector<Chunk> chunks) {
+                                                         const std::vector<Chunk>& chunks) {
   std::unique_ptr<DenseStore> store(new DenseStore());
   const auto block_count = static_cast<size_t>(schema.blocks_size());
   store->optimizers_.resize(block_count);

@@ -35,7 +35,7 @@ class DenseStore {
   // `chunks` are the lane's of `schema`, which passed CheckSchema. Fails when an optimizer or an
   // initializer of a block does.
   static StatusOr<std::unique_ptr<DenseStore>> Create(const ParameterSchema& schema,
-                                                      std::vector<Chunk> chunks);
+                                                      const std::vector<Chunk>& chunks);
 
   // Grows with every change, from 1; so 0 is older than everything.
   uint64_t version() const { return version_; }

@@ -13,7 +13,7 @@ inline bool AllFinite(std::span<const float> values) {
   constexpr uint32_t kExponent = 0x7f800000;
   uint32_t bad = 0;
   for (const float value : values) {
-    uint32_t bits;
+    uint32_t bits = 0;
     std::memcpy(&bits, &value, sizeof(bits));
     bad |= static_cast<uint32_t>((bits & kExponent) == kExponent);
   }

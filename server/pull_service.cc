@@ -46,7 +46,7 @@ Status PullService::Serve(Incarnation sender, const PullRequest& request, const 
   }
   rows->resize(keys.size());
   frames[0] = pool_.Acquire(totals.floats * sizeof(float));
-  const Status found = ReadRows(request, keys, *rows, frames[0].MutableAs<float>());
+  Status found = ReadRows(request, keys, *rows, frames[0].MutableAs<float>());
   if (!found.ok()) {
     state_.handles.Forget(sender, request.step());
     return found;

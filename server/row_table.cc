@@ -284,7 +284,7 @@ Status RowTable::Insert(const RowHeader& header, std::span<const float> values) 
 bool RowTable::Erase(Key key) {
   const uint64_t hash = PlacementHash(table_, key);
   RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
-  RowId row;
+  RowId row = 0;
   if (!index.owned() || !index.Erase(key, hash, indexed_rows(), &row)) {
     return false;
   }

@@ -129,11 +129,9 @@ class StepHandles {
       if (slot.used && slot.step == step) {
         return slot;
       }
-      if (!slot.used && oldest->used) {
-        oldest = &slot;
-      } else if (slot.used == oldest->used && slot.opened_at < oldest->opened_at) {
-        oldest = &slot;
-      }
+      const bool better =
+          slot.used == oldest->used ? slot.opened_at < oldest->opened_at : !slot.used;
+      oldest = better ? &slot : oldest;
     }
     return *oldest;
   }

@@ -151,6 +151,7 @@ int Compare() {
 }
 
 int Run(int argc, char** argv) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): flags are read before there is another thread
   GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(kExitUsage); };
   gflags::ParseCommandLineNonHelpFlags(&argc, &argv, /*remove_flags=*/true);
   std::string help;

@@ -134,7 +134,7 @@ inline Status ParseFlags(std::span<char* const> arguments, std::string_view prog
                         command_line_internal::TakeApart(arguments[i]));
     if (argument.name == "help") {
       command_line_internal::PrintHelp(program, about);
-      std::exit(0);
+      std::exit(0);  // NOLINT(concurrency-mt-unsafe): no other thread yet
     }
     const auto repeats =
         std::find_if(repeated.begin(), repeated.end(),

@@ -252,6 +252,8 @@ bool PosixFileSystem::IsDirectory(const std::string& path) {
 
 StatusOr<std::vector<std::string>> PosixFileSystem::Glob(const std::string& pattern) {
   glob_t found{};
+  // Without GLOB_TILDE it looks at nothing that threads share.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const int result = ::glob(pattern.c_str(), GLOB_ERR | GLOB_NOSORT, nullptr, &found);
   const int error = errno;
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);

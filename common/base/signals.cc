@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -20,7 +20,7 @@ constexpr int kShellSignalBase = 128;  // a shell reports signal n as 128 + n
 constexpr uint8_t kStop = 0;           // in the pipe, where signals have their numbers
 
 // Where the handler writes, -1 when nobody watches. A handler can reach nothing but a global.
-std::atomic<int> handler_fd = -1;
+std::atomic<int> handler_fd = -1;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 void PassOn(int signal) {
   const int saved_errno = errno;
@@ -39,7 +39,7 @@ sigset_t WatchedSignals() {
 }
 
 Status SystemError(const char* what) {
-  return InternalError(std::string(what) + ": " + std::strerror(errno));
+  return InternalError(std::string(what) + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ SignalWatcher::SignalWatcher(int read_fd, int write_fd, std::function<void(int s
 SignalWatcher::~SignalWatcher() {
   handler_fd.store(-1);
   while (write(write_fd_, &kStop, sizeof(kStop)) < 0) {
-    CHECK(errno == EINTR || errno == EAGAIN) << std::strerror(errno);
+    CHECK(errno == EINTR || errno == EAGAIN) << std::generic_category().message(errno);
   }
   thread_.Join();
   close(read_fd_);

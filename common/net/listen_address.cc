@@ -11,7 +11,8 @@ constexpr uint64_t kMaxPort = 65535;
 // ZeroMQ resolves no name here but an interface's, so a name that looks like loopback is spelled
 // out: 127.x.y.z.
 bool IsLoopback(std::string_view host) {
-  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos;
+  return host.starts_with("127.") &&
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 }  // namespace
@@ -23,7 +24,8 @@ StatusOr<std::string> ListenAddress(std::string_view host_and_port, Reach reach)
   }
   const size_t colon = rest.rfind(':');
   const std::string_view host = rest.substr(0, colon);
-  const auto port = colon == rest.npos ? std::nullopt : ParseUint(rest.substr(colon + 1));
+  const auto port =
+      colon == std::string_view::npos ? std::nullopt : ParseUint(rest.substr(colon + 1));
   if (host.empty() || !port.has_value() || *port > kMaxPort) {
     return InvalidArgumentError("cannot listen at '" + std::string(host_and_port) +
                                 "', expected HOST:PORT such as 127.0.0.1:0 (port 0: any free one)");

@@ -77,7 +77,7 @@ class MemoryEndpoint final : public Endpoint {
                                  .message = std::move(message),
                                  .deliver_at = Time()};
     if (to.mailbox != nullptr) {
-      const Status status = network_->Deliver(*to.mailbox, letter, options_.max_queued_messages);
+      Status status = network_->Deliver(*to.mailbox, letter, options_.max_queued_messages);
       if (status.code() != StatusCode::kUnavailable) {
         return status;
       }
