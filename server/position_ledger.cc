@@ -91,6 +91,7 @@ Status PositionLedger::Restore(uint32_t shard_count, std::span<const ShardId> sh
   for (auto& [id, partition] : restored.partitions_) {
     partition.applied.resize(restored.group_count_, 0);
   }
+  restored.applies_.assign(restored.group_count_, 0);
   restored.MergeEqualGroups();
   *this = std::move(restored);
   return Status();
