@@ -69,14 +69,13 @@ void DenseStore::ForEachSet(std::string_view chunk_bits, Visit visit) const {
   }
 }
 
-std::string DenseStore::ChangedSince(uint64_t version) const {
-  std::string bits((chunks_.size() + 7) / 8, '\0');
+void DenseStore::ChangedSince(uint64_t version, std::string& bits) const {
+  bits.assign((chunks_.size() + 7) / 8, '\0');
   for (size_t i = 0; i < chunks_.size(); ++i) {
     if (chunks_[i].changed_at > version) {
       bits[i / 8] = static_cast<char>(bits[i / 8] | 1 << (i % 8));
     }
   }
-  return bits;
 }
 
 StatusOr<size_t> DenseStore::FloatsOf(std::string_view chunk_bits) const {

@@ -40,8 +40,8 @@ class DenseStore {
   // Grows with every change, from 1; so 0 is older than everything.
   uint64_t version() const { return version_; }
 
-  // The bits of the chunks that changed after `version`.
-  std::string ChangedSince(uint64_t version) const;
+  // Makes `bits` those of the chunks that changed after `version`.
+  void ChangedSince(uint64_t version, std::string& bits) const;
 
   // How many floats the chunks of these bits have together. kInvalidArgument when there are more or
   // fewer bits than chunks: bits come from peers.

@@ -26,7 +26,7 @@ Status PullService::Serve(Incarnation sender, const PullRequest& request, const 
     // A version that this store has not reached yet was another store's.
     const uint64_t known = request.dense_version() > dense.version() ? 0 : request.dense_version();
     reply.set_dense_version(dense.version());
-    reply.set_chunk_bits(dense.ChangedSince(known));
+    dense.ChangedSince(known, *reply.mutable_chunk_bits());
     AP_ASSIGN_OR_RETURN(dense_floats, dense.FloatsOf(reply.chunk_bits()));
   }
   if (totals.floats + dense_floats > kMaxReplyFloats) {

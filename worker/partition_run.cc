@@ -57,7 +57,8 @@ PartitionRun::PartitionRun(RunContext& context, const HeldLease& lease, Tick tic
 }
 
 PartitionRun::~PartitionRun() {
-  for (std::unique_ptr<Step>& step : steps_) {
+  while (!steps_.empty()) {
+    const std::unique_ptr<Step> step = steps_.pop_front();
     for (std::unique_ptr<LaneStep>& lane : step->lanes) {
       lane->Abandon();
     }
@@ -116,8 +117,8 @@ bool PartitionRun::RetireSteps() {
   bool progress = false;
   // A push that came too early goes again once the lane has all before it.
   for (size_t lane = 0; lane < context_.lanes.size(); ++lane) {
-    for (std::unique_ptr<Step>& step : steps_) {
-      LaneStep& at_lane = *step->lanes[lane];
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      LaneStep& at_lane = *steps_[i]->lanes[lane];
       if (at_lane.state() == LaneStep::State::kFailed) {
         Fail(at_lane.failure());
         return false;
@@ -137,8 +138,7 @@ bool PartitionRun::RetireSteps() {
                        return !training() || lane->state() == LaneStep::State::kPushed;
                      })) {
     position_ = steps_.front()->batch->batch.end;
-    ReleaseStep(std::move(steps_.front()));
-    steps_.pop_front();
+    ReleaseStep(steps_.pop_front());
     progress = true;
   }
   return progress;

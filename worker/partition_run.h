@@ -9,11 +9,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/base/ring_queue.h"
 #include "common/base/status.h"
 #include "common/net/rpc.h"
 #include "proto/cluster.pb.h"
@@ -119,7 +119,7 @@ class PartitionRun {
   Status status_;
   Position position_ = 0;
 
-  std::deque<std::unique_ptr<Step>> steps_;  // in order of position
+  RingQueue<std::unique_ptr<Step>> steps_;  // in order of position
   std::vector<std::unique_ptr<Step>> free_steps_;
   size_t uncomputed_ = 0;  // at the back of steps_
 

@@ -6,11 +6,11 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <optional>
 #include <utility>
 
 #include "common/base/mutex.h"
+#include "common/base/ring_queue.h"
 
 namespace antiphon {
 
@@ -83,8 +83,7 @@ class BoundedQueue {
     if (items_.empty()) {
       return std::nullopt;
     }
-    std::optional<T> item(std::move(items_.front()));
-    items_.pop_front();
+    std::optional<T> item(items_.pop_front());
     not_full_.Signal();
     return item;
   }
@@ -93,7 +92,7 @@ class BoundedQueue {
   mutable Mutex mu_;
   CondVar not_full_;
   CondVar not_empty_;
-  std::deque<T> items_ AP_GUARDED_BY(mu_);
+  RingQueue<T> items_ AP_GUARDED_BY(mu_);
   bool closed_ AP_GUARDED_BY(mu_) = false;
 };
 

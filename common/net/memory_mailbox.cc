@@ -46,11 +46,8 @@ std::optional<MemoryMailbox::Letter> MemoryMailbox::TakeDue() {
   if (due_.empty()) {
     return std::nullopt;
   }
-  std::optional<Letter> letter(std::move(due_.front()));
-  due_.pop_front();
-  if (const auto queued = queued_.find(letter->link); --queued->second == 0) {
-    queued_.erase(queued);
-  }
+  std::optional<Letter> letter(due_.pop_front());
+  --queued_[letter->link];
   return letter;
 }
 
@@ -85,11 +82,11 @@ void MemoryMailbox::Wake() {
 
 void MemoryMailbox::Close() {
   // The letters hold other mailboxes and buffers: they go when the lock is free.
-  std::deque<Letter> due;
+  RingQueue<Letter> due;
   std::vector<Letter> delayed;
   MutexLock lock(mu_);
   closed_ = true;
-  due.swap(due_);
+  std::swap(due, due_);
   delayed.swap(delayed_);
   queued_.clear();
 }

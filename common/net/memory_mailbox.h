@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mutex.h"
+#include "common/base/ring_queue.h"
 #include "common/base/status.h"
 #include "common/net/transport.h"
 
@@ -57,9 +57,9 @@ class MemoryMailbox {
   Clock& clock_;
   mutable Mutex mu_;
   CondVar changed_;
-  std::deque<Letter> due_ AP_GUARDED_BY(mu_);
-  std::vector<Letter> delayed_ AP_GUARDED_BY(mu_);  // a heap, the earliest in front
-  std::unordered_map<PeerId, size_t> queued_ AP_GUARDED_BY(mu_);
+  RingQueue<Letter> due_ AP_GUARDED_BY(mu_);
+  std::vector<Letter> delayed_ AP_GUARDED_BY(mu_);                // a heap, the earliest in front
+  std::unordered_map<PeerId, size_t> queued_ AP_GUARDED_BY(mu_);  // of every link ever used
   bool woken_ AP_GUARDED_BY(mu_) = false;
   bool closed_ AP_GUARDED_BY(mu_) = false;
 };

@@ -109,11 +109,14 @@ bool SetPart(const Buffer& frame, Part& part) {
   return true;
 }
 
-Buffer TakePart(std::unique_ptr<Part>& part, BufferPool& pool) {
-  const size_t size = part->size();
-  std::byte* data = part->data();
+Buffer TakePart(Part& part, BufferPool& pool) {
+  const size_t size = part.size();
+  std::byte* data = part.data();
   if (size >= kCopyBelowBytes && reinterpret_cast<uintptr_t>(data) % 8 == 0) {
-    return Buffer::Wrap(data, size, ReleasePart, part.release());
+    auto keeper = std::make_unique<Part>();
+    zmq_msg_move(keeper->get(), part.get());  // cannot fail: both are messages
+    data = keeper->data();
+    return Buffer::Wrap(data, size, ReleasePart, keeper.release());
   }
   Buffer copy = pool.Acquire(size);
   if (size > 0) {
@@ -275,13 +278,13 @@ ZmqSocket::ReceiveResult ZmqSocket::Receive(BufferPool& pool, RoutingId* from, M
   }
   message->Clear();
   while (true) {
-    auto part = std::make_unique<Part>();
-    if (zmq_msg_recv(part->get(), handle_, ZMQ_DONTWAIT) == -1) {
+    Part part;
+    if (zmq_msg_recv(part.get(), handle_, ZMQ_DONTWAIT) == -1) {
       // Before the first part there is none; after it, the message was cut short.
       return type_ == Type::kDealer && message->size() == 0 && valid ? ReceiveResult::kNothing
                                                                      : ReceiveResult::kDropped;
     }
-    const bool more = part->more();
+    const bool more = part.more();
     valid = valid && message->size() < kMaxFrames;
     if (valid) {
       message->Add(TakePart(part, pool));
