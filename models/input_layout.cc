@@ -41,9 +41,13 @@ class LayoutBuilder {
       for (const std::string& name : group.feature_names()) {
         Place(FeatureIndex(name));
       }
+      for (const SequenceFeatures& sequences : group.sequence_features()) {
+        PlaceSequences(sequences);
+      }
       layout_.shape.groups.push_back({group.group_name(), begin, layout_.shape.width - begin});
     }
     AddScenes();
+    FindTargets();
     return std::move(layout_);
   }
 
@@ -92,10 +96,12 @@ class LayoutBuilder {
       if (is_new) {
         AddTable(feature);
       }
-      layout_.sparse.push_back({.table = entry->second,
-                                .begin = 0,
-                                .dim = layout_.tables[entry->second].dim(),
-                                .pooling = PoolingOf(feature)});
+      layout_.sparse.push_back(
+          {.table = entry->second,
+           .begin = 0,
+           .dim = layout_.tables[entry->second].dim(),
+           .pooling = PoolingOf(feature),
+           .is_sequence = feature.feature_type() == FeatureConfig::SequenceFeature});
     }
   }
 
@@ -133,6 +139,33 @@ class LayoutBuilder {
     }
   }
 
+  uint32_t SparseColumnOf(const std::string& name) const {
+    const auto column =
+        std::find(columns_.sparse.begin(), columns_.sparse.end(), FeatureIndex(name));
+    CHECK(column != columns_.sparse.end()) << name;
+    return static_cast<uint32_t>(column - columns_.sparse.begin());
+  }
+
+  void PlaceSequences(const SequenceFeatures& config) {
+    for (const SeqAttMap& pair : config.seq_att_map()) {
+      InputLayout::Sequence& sequence = layout_.sequences.emplace_back();
+      sequence.name = config.group_name() + "." + pair.hist_seq();
+      sequence.config = config;
+      sequence.column = SparseColumnOf(pair.hist_seq());
+      sequence.table = layout_.sparse[sequence.column].table;
+      sequence.begin = layout_.shape.width;
+      layout_.shape.width += layout_.sparse[sequence.column].dim;
+      targets_.push_back(SparseColumnOf(pair.key()));
+    }
+  }
+
+  // A target may stand behind the sequences that are compared with it.
+  void FindTargets() {
+    for (size_t i = 0; i < targets_.size(); ++i) {
+      layout_.sequences[i].target_begin = layout_.sparse[targets_[i]].begin;
+    }
+  }
+
   void PlaceDense(uint32_t batch_begin, uint32_t width) {
     std::vector<InputLayout::Dense>& runs = layout_.dense;
     const uint32_t begin = layout_.shape.width;
@@ -148,6 +181,7 @@ class LayoutBuilder {
   const Job& job_;
   FeatureColumns columns_;
   InputLayout layout_;
+  std::vector<uint32_t> targets_;  // by sequence: the sparse column of its target
 };
 
 }  // namespace
@@ -159,7 +193,7 @@ InputLayout MakeInputLayout(const Job& job) {
 Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepInput& step,
                        std::span<const Var<float>> tables, std::span<const uint32_t> rows) {
   const Batch& batch = *step.batch;
-  Gradients depends = kNoGradients;
+  Gradients depends = layout.sequences.empty() ? kNoGradients : kParameters;  // the attention's
   for (const Var<float>& table : tables) {
     depends = depends | table.depends;
   }
@@ -173,6 +207,9 @@ Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepI
   }
   for (size_t i = 0; i < layout.sparse.size(); ++i) {
     const InputLayout::Sparse& sparse = layout.sparse[i];
+    if (sparse.is_sequence) {
+      continue;
+    }
     const SparseColumn& column = batch.sparse[i];
     const PoolingValues values = {
         .samples = rows,

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/base/types.h"
@@ -24,6 +25,16 @@ struct InputLayout {
     uint32_t begin = 0;  // first column of the input
     uint32_t dim = 0;
     Pooling pooling = Pooling::kMean;
+    bool is_sequence = false;  // has no columns of its own, see sequences
+  };
+  // A pair of a seq_att_map: attention fills the columns.
+  struct Sequence {
+    std::string name;  // of its blocks
+    SequenceFeatures config;
+    uint32_t column = 0;        // the items: a sparse column of a Batch
+    TableId table = 0;          // of the items
+    uint32_t target_begin = 0;  // where the input holds the target's embedding
+    uint32_t begin = 0;         // first of the columns to fill, as many as the embedding has
   };
   struct Dense {
     uint32_t batch_begin = 0;  // first column of Batch::dense
@@ -31,8 +42,9 @@ struct InputLayout {
     uint32_t width = 0;
   };
 
-  std::vector<Sparse> sparse;     // by sparse column of a Batch
-  std::vector<Dense> dense;       // runs of columns that lie together in both
+  std::vector<Sparse> sparse;  // by sparse column of a Batch
+  std::vector<Dense> dense;    // runs of columns that lie together in both
+  std::vector<Sequence> sequences;
   std::vector<TableSpec> tables;  // by TableId, in order of first use by a sparse column
   InputShape shape;
 };
@@ -40,8 +52,8 @@ struct InputLayout {
 // The job has passed CheckModelConfig.
 InputLayout MakeInputLayout(const Job& job);
 
-// Those rows of the batch as the input of a model. `tables` are leaves of the tape over
-// step.table_rows; `rows` outlives the backward pass.
+// Those rows of the batch as the input of a model, columns of sequences still 0. `tables` are
+// leaves of the tape over step.table_rows; `rows` outlives the backward pass.
 Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepInput& step,
                        std::span<const Var<float>> tables, std::span<const uint32_t> rows);
 

@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "common/data/feature_columns.h"
 #include "common/data/field_checks.h"
+#include "models/feature_group_check.h"
 #include "models/model.h"
 #include "models/model_checks.h"
 #include "models/model_config.h"
@@ -43,7 +44,7 @@ class ModelChecker {
       CheckClass();
       return checks_.Take();
     }
-    CheckGroups();
+    CheckFeatureGroups(job_, checks_);
     if (CheckOneMessage(*field)) {
       CheckModelMessage(model_, {job_, "model_config." + field->name(), checks_});
     }
@@ -59,50 +60,6 @@ class ModelChecker {
       names.push_back(known.model_class);
     }
     checks_.Known("model_config.model_class", model_.model_class(), "model class", names);
-  }
-
-  void CheckGroups() {
-    const auto& features = job_.feature_config().features();
-    std::vector<std::string> names;
-    for (const FeatureConfig& feature : features) {
-      names.push_back(FeatureName(feature));
-    }
-    if (model_.feature_groups_size() == 0) {
-      checks_.Add("model_config.feature_groups", "is missing, expected the model's features");
-    }
-    std::set<std::string> used;
-    std::vector<std::string> groups;
-    for (int g = 0; g < model_.feature_groups_size(); ++g) {
-      const std::string path = ElementPath("model_config.feature_groups", g);
-      const FeatureGroup& group = model_.feature_groups(g);
-      groups.push_back(group.group_name());
-      if (group.feature_names_size() == 0) {
-        checks_.Add(path + ".feature_names", "is empty, expected features");
-      }
-      for (int i = 0; i < group.feature_names_size(); ++i) {
-        const std::string& name = group.feature_names(i);
-        const std::string field = ElementPath(path + ".feature_names", i);
-        checks_.Known(field, name, "feature", names);
-        if (!used.insert(name).second) {
-          checks_.Add(field, "feature \"" + name + "\" is used twice, expected once");
-        }
-      }
-    }
-    checks_.Distinct("model_config.feature_groups", groups);
-    for (int i = 0; i < features.size(); ++i) {
-      CheckUse(i, used);
-    }
-  }
-
-  void CheckUse(int index, const std::set<std::string>& used) {
-    const FeatureConfig& feature = job_.feature_config().features(index);
-    const std::string path = ElementPath("feature_config.features", index);
-    const std::string& name = FeatureName(feature);
-    if (!used.contains(name)) {
-      checks_.Add(path, "feature \"" + name +
-                            "\" is in no feature group, expected it in one of "
-                            "model_config.feature_groups or not at all");
-    }
   }
 
   // The class has its message and no other, which would do nothing.

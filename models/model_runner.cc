@@ -12,6 +12,8 @@ namespace {
 // Rows that go through the layers together: enough for a matrix product to be at its best, few
 // enough for their activations to stay in cache (measured: bench/model_step, 256 to 4096).
 constexpr uint32_t kRowsAtOnce = 1024;
+// The same for items of sequences, each of which is a row of an attention's layers.
+constexpr size_t kItemsAtOnce = 8192;
 
 Status CheckSchema(const Job& job, const ParameterSchema& schema) {
   AP_ASSIGN_OR_RETURN(const ParameterSchema expected, BuildParameterSchema(job));
@@ -49,6 +51,7 @@ StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const Job& job,
 ModelRunner::ModelRunner(const Job& job, const Gemm& gemm, const ModelRunnerOptions& options)
     : gemm_(gemm),
       layout_(MakeInputLayout(job)),
+      sequences_(layout_, block_list_),
       model_(MakeModel<float>(job.model_config(), layout_.shape, block_list_)),
       targets_(job),
       fork_join_(options.compute_threads) {
@@ -148,15 +151,23 @@ void ModelRunner::ComputeSlice(int index) {
   if (step_.gradients != nullptr) {
     PrepareBuffers(index);
   }
-  // A scene's statistics are those of all its rows, so a model that has any gets them together.
-  const bool whole = step_.gradients != nullptr && model_->grouping() == RowGrouping::kWholeScenes;
   const uint32_t end = SliceBegin(index + 1);
   for (uint32_t begin = SliceBegin(index); begin < end;) {
-    const uint32_t most = whole ? order_.SceneEnd(begin) - begin : kRowsAtOnce;
-    const uint32_t rows = std::min(most, end - begin);
+    const uint32_t rows = RowsFrom(begin, end);
     ComputeRows(slice, begin, rows);
     begin += rows;
   }
+}
+
+// How many rows of the slice go through the layers together.
+uint32_t ModelRunner::RowsFrom(uint32_t begin, uint32_t end) const {
+  if (step_.gradients != nullptr && model_->grouping() == RowGrouping::kWholeScenes) {
+    // A scene's statistics are those of all its rows, so a model that has any gets them together.
+    return std::min(order_.SceneEnd(begin), end) - begin;
+  }
+  const uint32_t rows = std::min(kRowsAtOnce, end - begin);
+  return static_cast<uint32_t>(sequences_.RowsOfItems(
+      *step_.input->batch, order_.rows().subspan(begin, rows), kItemsAtOnce));
 }
 
 uint32_t ModelRunner::SliceBegin(int index) const {
@@ -208,6 +219,7 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
       .dropout = {.seed = step_.dropout_seed, .first_row = begin},
       .scenes = slice.scenes};
   const Var<float> e = GatherInput(tape, layout_, input, slice.tables, batch_rows);
+  sequences_.Fill(pass, input, slice.tables, batch_rows, e);
   model_->Forward(pass, e, slice.logits);
   for (size_t m = 0; m < step_.output->logits.size(); ++m) {
     for (uint32_t r = 0; r < rows; ++r) {

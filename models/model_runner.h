@@ -24,6 +24,7 @@
 #include "models/input_layout.h"
 #include "models/model.h"
 #include "models/scene_order.h"
+#include "models/sequence_inputs.h"
 #include "models/step.h"
 #include "models/task_targets.h"
 #include "proto/job.pb.h"
@@ -96,6 +97,7 @@ class ModelRunner {
   void PlanScales();
   void ComputeSlice(int index);
   uint32_t SliceBegin(int index) const;
+  uint32_t RowsFrom(uint32_t begin, uint32_t end) const;
   void ComputeRows(Slice& slice, uint32_t begin, uint32_t rows);
   void GatherTargets(Slice& slice, std::span<const uint32_t> rows) const;
   void Backward(Slice& slice) const;
@@ -107,6 +109,7 @@ class ModelRunner {
   const Gemm gemm_;
   const InputLayout layout_;
   BlockList block_list_;
+  const SequenceInputs sequences_;
   const std::unique_ptr<Model<float>> model_;
   TaskTargets targets_;
   SceneOrder order_;  // of the batch at hand; the row of a slice is a place in it

@@ -8,6 +8,7 @@
 #include "models/input_layout.h"
 #include "models/model.h"
 #include "models/model_config_check.h"
+#include "models/sequence_inputs.h"
 
 namespace antiphon {
 
@@ -22,6 +23,7 @@ StatusOr<ParameterSchema> BuildParameterSchema(const Job& job) {
   }
   const InputLayout layout = MakeInputLayout(job);
   BlockList blocks;
+  const SequenceInputs sequences(layout, blocks);
   MakeModel<float>(job.model_config(), layout.shape, blocks);
   ParameterSchema schema;
   schema.set_seed(job.seed());

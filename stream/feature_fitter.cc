@@ -45,8 +45,7 @@ Status FeatureFitter::Observe(std::string_view value) {
   if (value.empty()) {
     return Status();
   }
-  return config_.feature_type() == FeatureConfig::TagFeature ? ObserveTags(value)
-                                                             : AddToVocabulary(value);
+  return HasSeveralValues(config_) ? ObserveTags(value) : AddToVocabulary(value);
 }
 
 Status FeatureFitter::ObserveTags(std::string_view value) {

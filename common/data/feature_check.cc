@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kMaxDim = 4096;
 constexpr uint64_t kMaxValues = 1 << 20;
+constexpr uint64_t kMaxSequence = 1000;
 constexpr int kMaxFeatures = 16384;
 
 // Complains about each field that is set although the feature does not read it.
@@ -37,15 +38,16 @@ void RefuseChangedFields(const FeatureConfig& feature, const std::string& path,
                          const std::string& why, FieldChecks& checks) {
   const FeatureConfig& plain = FeatureConfig::default_instance();
   const bool is_tag = feature.feature_type() == FeatureConfig::TagFeature;
+  const bool has_several = HasSeveralValues(feature);
   const bool is_raw = feature.feature_type() == FeatureConfig::RawFeature;
-  const bool has_pieces = is_tag || feature.raw_input_dim() > 1;
+  const bool has_pieces = has_several || feature.raw_input_dim() > 1;
   if (!has_pieces && feature.separator() != plain.separator()) {
     checks.Add(path + ".separator", "has no effect on " + why);
   }
   if (!is_tag && feature.combiner() != plain.combiner()) {
     checks.Add(path + ".combiner", "has no effect on " + why);
   }
-  if (!is_tag && feature.max_values() != plain.max_values()) {
+  if (!has_several && feature.max_values() != plain.max_values()) {
     checks.Add(path + ".max_values", "has no effect on " + why);
   }
   if (!is_raw && feature.raw_input_dim() != plain.raw_input_dim()) {
@@ -97,7 +99,9 @@ void CheckTags(const FeatureConfig& feature, const std::string& path, FieldCheck
       (feature.kv_separator().empty() || feature.kv_separator() == feature.separator())) {
     checks.Add(path + ".kv_separator", "expected a text other than the separator");
   }
-  checks.Range(path + ".max_values", uint64_t{feature.max_values()}, 1, kMaxValues);
+  const bool is_sequence = feature.feature_type() == FeatureConfig::SequenceFeature;
+  checks.Range(path + ".max_values", uint64_t{feature.max_values()}, 1,
+               is_sequence ? kMaxSequence : kMaxValues);
 }
 
 void CheckBoundaries(const FeatureConfig& feature, const std::string& path, FieldChecks& checks) {
@@ -155,9 +159,10 @@ void CheckCategorical(const FeatureConfig& feature, const std::string& path, Fie
   CheckIdSource(feature, path, checks);
   CheckTable(feature, path, checks);
   RefuseFields(feature, path, "a categorical feature", kNumbersOnly, checks);
-  if (feature.feature_type() == FeatureConfig::TagFeature) {
+  if (HasSeveralValues(feature)) {
     CheckTags(feature, path, checks);
-  } else if (feature.has_kv_separator()) {
+  }
+  if (feature.has_kv_separator() && feature.feature_type() != FeatureConfig::TagFeature) {
     checks.Add(path + ".kv_separator", "has no effect on a feature that is no TagFeature");
   }
   if (feature.feature_type() == FeatureConfig::RawFeature) {
@@ -254,6 +259,8 @@ void CheckFeature(const FeatureConfig& feature, const std::string& path, FieldCh
   std::string why = "an IdFeature";
   if (feature.feature_type() == FeatureConfig::TagFeature) {
     why = "a TagFeature";
+  } else if (feature.feature_type() == FeatureConfig::SequenceFeature) {
+    why = "a SequenceFeature";
   } else if (feature.feature_type() == FeatureConfig::RawFeature) {
     why = feature.raw_input_dim() > 1 ? "a RawFeature" : "a RawFeature with one number";
   }

@@ -6,6 +6,11 @@ bool IsCategorical(const FeatureConfig& feature) {
   return feature.feature_type() != FeatureConfig::RawFeature || feature.boundaries_size() > 0;
 }
 
+bool HasSeveralValues(const FeatureConfig& feature) {
+  return feature.feature_type() == FeatureConfig::TagFeature ||
+         feature.feature_type() == FeatureConfig::SequenceFeature;
+}
+
 const std::string& FeatureName(const FeatureConfig& feature) {
   if (!feature.has_feature_name() && feature.input_names_size() > 0) {
     return feature.input_names(0);

@@ -10,8 +10,11 @@
 
 namespace antiphon {
 
-// IdFeature, TagFeature, and a RawFeature with boundaries: they read rows of a table.
+// Not a RawFeature, or one with boundaries: it reads rows of a table.
 bool IsCategorical(const FeatureConfig& feature);
+
+// TagFeature and SequenceFeature: several values in one field.
+bool HasSeveralValues(const FeatureConfig& feature);
 
 // Its own name, or that of its input.
 const std::string& FeatureName(const FeatureConfig& feature);

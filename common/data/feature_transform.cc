@@ -50,6 +50,7 @@ StatusOr<FeatureTransform> FeatureTransform::Create(const FeatureConfig& config,
     return transform;
   }
   transform.is_tags_ = config.feature_type() == FeatureConfig::TagFeature;
+  transform.is_sequence_ = config.feature_type() == FeatureConfig::SequenceFeature;
   transform.kv_separator_ = config.kv_separator();
   transform.max_values_ = config.max_values();
   transform.hash_seed_ = HashBytes(TableName(config));
@@ -110,7 +111,29 @@ BadRowReason FeatureTransform::AppendKeys(std::string_view value, SparseColumn& 
   if (value.empty()) {
     return BadRowReason::kNone;
   }
+  if (is_sequence_) {
+    return AppendSequence(value, column);
+  }
   return is_tags_ ? AppendTags(value, column) : AppendKey(value, column);
+}
+
+// The newest stand last, and only max_values of them stay.
+BadRowReason FeatureTransform::AppendSequence(std::string_view value, SparseColumn& column) const {
+  const size_t begin = column.keys.size();
+  TagCursor items(value, separator_);
+  std::string_view item;
+  while (items.Next(item)) {
+    const BadRowReason reason = AppendKey(item, column);
+    if (reason != BadRowReason::kNone) {
+      return reason;
+    }
+  }
+  const size_t count = column.keys.size() - begin;
+  if (count > max_values_) {
+    const auto oldest = column.keys.begin() + static_cast<ptrdiff_t>(begin);
+    column.keys.erase(oldest, oldest + static_cast<ptrdiff_t>(count - max_values_));
+  }
+  return BadRowReason::kNone;
 }
 
 BadRowReason FeatureTransform::AppendTags(std::string_view value, SparseColumn& column) const {

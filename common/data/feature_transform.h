@@ -50,11 +50,13 @@ class FeatureTransform {
   Status FitNumbers(const FeatureConfig& config, const FeatureStatistics& statistics);
   BadRowReason AppendKey(std::string_view value, SparseColumn& column) const;
   BadRowReason AppendTags(std::string_view value, SparseColumn& column) const;
+  BadRowReason AppendSequence(std::string_view value, SparseColumn& column) const;
   BadRowReason AppendWeightedTag(std::string_view tag, SparseColumn& column) const;
   BadRowReason WriteNumber(std::string_view value, size_t dimension, float* out) const;
 
   IdSource source_ = IdSource::kHash;
   bool is_tags_ = false;
+  bool is_sequence_ = false;
   uint64_t hash_seed_ = 0;
   uint64_t buckets_ = 0;
   uint32_t max_values_ = 1;

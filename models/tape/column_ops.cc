@@ -103,6 +103,23 @@ Var<T> MixBlocks(Tape<T>& tape, std::span<const Var<T>> parts, const Var<T>& gat
 }
 
 template <typename T>
+void PlaceColumns(Tape<T>& tape, const Var<T>& x, const Var<T>& place) {
+  DCHECK(x.rows == place.rows && x.cols == place.cols);
+  for (size_t r = 0; r < x.rows; ++r) {
+    std::copy_n(x.view().row(r), x.cols, place.value + r * place.stride);
+  }
+  tape.Record(place, [x, place](Tape<T>& t) {
+    if (!t.Wants(x)) {
+      return;
+    }
+    T* grad = t.Grad(x);
+    for (size_t r = 0; r < x.rows; ++r) {
+      t.kernels().add(x.cols, place.grad + r * place.stride, grad + r * x.stride);
+    }
+  });
+}
+
+template <typename T>
 Var<T> StopGradient(const Var<T>& x) {
   Var<T> still = x;
   still.grad = nullptr;
@@ -116,6 +133,7 @@ Var<T> StopGradient(const Var<T>& x) {
   template Var<T> ConcatColumns(Tape<T>&, std::span<const Var<T>>);            \
   template Var<T> MixBlocks(Tape<T>&, const Var<T>&, const Var<T>&);           \
   template Var<T> MixBlocks(Tape<T>&, std::span<const Var<T>>, const Var<T>&); \
+  template void PlaceColumns(Tape<T>&, const Var<T>&, const Var<T>&);          \
   template Var<T> StopGradient(const Var<T>&);
 AP_INSTANTIATE(float)
 AP_INSTANTIATE(double)

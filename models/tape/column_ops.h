@@ -24,6 +24,10 @@ Var<T> MixBlocks(Tape<T>& tape, const Var<T>& x, const Var<T>& gate);
 template <typename T>
 Var<T> MixBlocks(Tape<T>& tape, std::span<const Var<T>> parts, const Var<T>& gate);
 
+// Writes x to `place`, some columns of a matrix that nothing has read yet.
+template <typename T>
+void PlaceColumns(Tape<T>& tape, const Var<T>& x, const Var<T>& place);
+
 // The value of x, through which no gradient flows.
 template <typename T>
 Var<T> StopGradient(const Var<T>& x);

@@ -1,5 +1,6 @@
 #include "models/model_config_check.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -269,6 +270,56 @@ TEST(CheckPepNetTest, NamesWhatIsWrong) {
     moved[1].add_feature_names(name);
   moved.DeleteSubrange(0, 1);
   EXPECT_THAT(TheError(nothing_else), HasSubstr("model_config.feature_groups: domain_group and"));
+}
+
+// The sample job with its tags as a sequence that the author is compared with.
+Job JobWithHistory() {
+  Job job = SampleJob(MmoeText());
+  job.mutable_feature_config()->mutable_features(3)->set_feature_type(
+      FeatureConfig::SequenceFeature);
+  FeatureGroup& group = *job.mutable_model_config()->mutable_feature_groups(0);
+  group.mutable_feature_names()->DeleteSubrange(0, 1);
+  SequenceFeatures& history = *group.add_sequence_features();
+  history.set_group_name("history");
+  history.add_seq_att_map()->set_key("author");
+  history.mutable_seq_att_map(0)->set_hist_seq("tags");
+  return job;
+}
+
+TEST(CheckFeatureGroupsTest, NamesWhatIsWrongWithSequences) {
+  const std::string path = "model_config.feature_groups[0].sequence_features[0]";
+  EXPECT_THAT(CheckModelConfig(JobWithHistory()), IsEmpty());
+  const auto error = [](const std::function<void(SequenceFeatures&)>& change) {
+    Job job = JobWithHistory();
+    change(*job.mutable_model_config()->mutable_feature_groups(0)->mutable_sequence_features(0));
+    return TheError(job);
+  };
+
+  EXPECT_THAT(error([](auto& s) { s.clear_group_name(); }), HasSubstr(path + ".group_name"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_seq_att_map(0)->set_key("autor"); }),
+              AllOf(HasSubstr(path + ".seq_att_map[0].key"), HasSubstr("\"author\"")));
+  EXPECT_THAT(error([](auto& s) { s.mutable_seq_att_map(0)->set_key("age"); }),
+              HasSubstr(path + ".seq_att_map[0].key: \"age\" is no IdFeature"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_seq_att_map(0)->set_key("user"); }),
+              HasSubstr(path + ".seq_att_map[0].hist_seq: has embedding_dim 3, expected 4"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_attention_dnn(); }),
+              HasSubstr(path + ".attention_dnn.hidden_units"));
+  EXPECT_THAT(error([](auto& s) {
+                s.mutable_attention_dnn()->add_hidden_units(2);
+                s.mutable_attention_dnn()->add_dropout_ratio(0.5);
+              }),
+              HasSubstr(path + ".attention_dnn.dropout_ratio[0]"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_segments()->set_short_length(0); }),
+              HasSubstr(path + ".segments.short_length"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_segments()->set_long_length(1001); }),
+              HasSubstr(path + ".segments.long_length"));
+  EXPECT_THAT(error([](auto& s) { s.mutable_segments()->set_attention_dim(0); }),
+              HasSubstr(path + ".segments.attention_dim"));
+  Job pooled = SampleJob(MmoeText());
+  pooled.mutable_feature_config()->mutable_features(3)->set_feature_type(
+      FeatureConfig::SequenceFeature);
+  EXPECT_THAT(TheError(pooled), AllOf(HasSubstr("feature_groups[0].feature_names[0]"),
+                                      HasSubstr("expected it as a hist_seq")));
 }
 
 TEST(ParameterSchemaTest, RefusesTwoBlocksOfOneName) {

@@ -128,6 +128,53 @@ TEST_F(ModelRunnerTest, EsmmGradientsAreThoseOfTheLoss) {
   ExpectGradientsOfLoss(step, 9);
 }
 
+// The sample job whose tags are what the user met before, the target being the author.
+Job JobWithHistory(const std::string& options) {
+  Job job = SampleJob(R"(model_class: "DNN" dnn_model {
+      task_towers { tower_name: "click" label_name: "click"
+                    dnn { hidden_units: 4 activation: "tanh" } }
+      task_towers { tower_name: "like" label_name: "like" } })");
+  job.mutable_feature_config()->mutable_features(3)->set_feature_type(
+      FeatureConfig::SequenceFeature);
+  FeatureGroup& group = *job.mutable_model_config()->mutable_feature_groups(0);
+  group.mutable_feature_names()->DeleteSubrange(0, 1);  // the tags
+  CHECK(google::protobuf::TextFormat::MergeFromString(
+      R"(sequence_features { group_name: "history" seq_att_map { key: "author" hist_seq: "tags" }
+                             attention_dnn { hidden_units: 5 activation: "tanh" } )" +
+          options + "}",
+      &group));
+  return job;
+}
+
+TEST_F(ModelRunnerTest, GradientsThroughAnAttentionAreThoseOfTheLoss) {
+  Build(JobWithHistory(""));
+  SampleStep step(schema_, 9, 21);
+
+  ExpectGradientsOfLoss(step, 9);
+}
+
+TEST_F(ModelRunnerTest, GradientsThroughTwoLevelsOfAttentionAreThoseOfTheLoss) {
+  Build(JobWithHistory("segments { short_length: 1 long_length: 2 attention_dim: 3 }"));
+  SampleStep step(schema_, 9, 22);
+
+  ExpectGradientsOfLoss(step, 9);
+}
+
+TEST_F(ModelRunnerTest, BatchWithoutAnyHistoryTrains) {
+  Build(JobWithHistory("segments {}"));
+  SampleStep step(schema_, 9, 23);
+  SparseColumn& history = step.batch().sparse[2];
+  std::fill(history.offsets.begin(), history.offsets.end(), 0);
+
+  const Result result = Train(step);
+
+  EXPECT_GT(result.output.loss, 0);
+  for (int i = 0; i < schema_.blocks_size(); ++i) {
+    const bool of_attention = schema_.blocks(i).name().starts_with("history.");
+    EXPECT_EQ(result.gradients.block_present[static_cast<size_t>(i)], of_attention ? 0 : 1);
+  }
+}
+
 TEST_F(ModelRunnerTest, TasksWithOwnDivisorsStillPushSumsToTheTables) {
   Job job = SampleJob(SmoothMmoe());
   Build(job);

@@ -106,6 +106,16 @@ TEST(FeatureTransformTest, SplitsTagsAndPassesOverEmptyOnes) {
   EXPECT_THAT(Keys(transform, ""), IsEmpty());
 }
 
+TEST(FeatureTransformTest, KeepsTheNewestOfASequence) {
+  const FeatureTransform transform =
+      Make("input_names: 't' feature_type: SequenceFeature num_buckets: 10 max_values: 3");
+
+  EXPECT_THAT(Keys(transform, "5|4|3|2|1"), ElementsAre(3, 2, 1));
+  EXPECT_THAT(Keys(transform, "5|5"), ElementsAre(5, 5));
+  EXPECT_THAT(Keys(transform, ""), IsEmpty());
+  EXPECT_EQ(KeyError(transform, "1|2|x"), BadRowReason::kBadNumber);
+}
+
 TEST(FeatureTransformTest, WeighsTags) {
   const FeatureTransform transform = Make(
       "input_names: 't' feature_type: TagFeature vocab_list: 'a' vocab_list: 'b:c' "
