@@ -1,7 +1,9 @@
 #include "models/model_runner.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "common/base/logging.h"
 #include "models/parameter_schema.h"
@@ -15,23 +17,34 @@ constexpr uint32_t kRowsAtOnce = 1024;
 // The same for items of sequences, each of which is a row of an attention's layers.
 constexpr size_t kItemsAtOnce = 8192;
 
-Status CheckSchema(const Job& job, const ParameterSchema& schema) {
+// Where the model's blocks stand in the schema. A job that went on from a smaller one's snapshot
+// has them in another order than the model made them.
+StatusOr<std::vector<BlockId>> FindBlocks(const Job& job, const ParameterSchema& schema) {
   AP_ASSIGN_OR_RETURN(const ParameterSchema expected, BuildParameterSchema(job));
   const auto same_tables =
       std::equal(schema.tables().begin(), schema.tables().end(), expected.tables().begin(),
                  expected.tables().end(), [](const TableSpec& a, const TableSpec& b) {
                    return a.name() == b.name() && a.dim() == b.dim();
                  });
-  const auto same_blocks =
-      std::equal(schema.blocks().begin(), schema.blocks().end(), expected.blocks().begin(),
-                 expected.blocks().end(), [](const BlockSpec& a, const BlockSpec& b) {
-                   return a.name() == b.name() && a.rows() == b.rows() && a.cols() == b.cols();
-                 });
+  std::map<std::string, BlockId> places;
+  for (int i = 0; i < schema.blocks_size(); ++i) {
+    places.emplace(schema.blocks(i).name(), static_cast<BlockId>(i));
+  }
+  bool same_blocks = schema.blocks_size() == expected.blocks_size();
+  std::vector<BlockId> found;
+  for (int i = 0; i < expected.blocks_size() && same_blocks; ++i) {
+    const BlockSpec& block = expected.blocks(i);
+    const auto place = places.find(block.name());
+    same_blocks = place != places.end() &&
+                  schema.blocks(static_cast<int>(place->second)).rows() == block.rows() &&
+                  schema.blocks(static_cast<int>(place->second)).cols() == block.cols();
+    found.push_back(same_blocks ? place->second : 0);
+  }
   if (!same_tables || !same_blocks) {
     return FailedPreconditionError(
         "the parameter schema has other tables or blocks than the model of this job");
   }
-  return Status();
+  return found;
 }
 
 }  // namespace
@@ -40,16 +53,18 @@ StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const Job& job,
                                                            const ParameterSchema& schema,
                                                            const Gemm& gemm,
                                                            const ModelRunnerOptions& options) {
-  AP_RETURN_IF_ERROR(CheckSchema(job, schema));
+  AP_ASSIGN_OR_RETURN(std::vector<BlockId> block_places, FindBlocks(job, schema));
   if (options.compute_threads < 1) {
     return InvalidArgumentError("compute_threads: got " + std::to_string(options.compute_threads) +
                                 ", expected 1 or more");
   }
-  return std::unique_ptr<ModelRunner>(new ModelRunner(job, gemm, options));
+  return std::unique_ptr<ModelRunner>(new ModelRunner(job, std::move(block_places), gemm, options));
 }
 
-ModelRunner::ModelRunner(const Job& job, const Gemm& gemm, const ModelRunnerOptions& options)
+ModelRunner::ModelRunner(const Job& job, std::vector<BlockId> block_places, const Gemm& gemm,
+                         const ModelRunnerOptions& options)
     : gemm_(gemm),
+      block_places_(std::move(block_places)),
       layout_(MakeInputLayout(job)),
       sequences_(layout_, block_list_),
       model_(MakeModel<float>(job.model_config(), layout_.shape, block_list_)),
@@ -136,8 +151,9 @@ void ModelRunner::PrepareBuffers(int index) {
   };
   const bool first = index == 0;
   for (size_t i = 0; i < block_count; ++i) {
-    prepare(slice.buffers.blocks[i], i, input.blocks[i].size(),
-            first ? &step_.gradients->blocks[i] : nullptr);
+    const BlockId place = block_places_[i];
+    prepare(slice.buffers.blocks[i], i, input.blocks[place].size(),
+            first ? &step_.gradients->blocks[place] : nullptr);
   }
   for (size_t i = 0; i < slice.tables.size(); ++i) {
     prepare(slice.buffers.tables[i], block_count + i, input.table_rows[i].size(),
@@ -203,8 +219,8 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
   tape.Reset(train ? Tape<float>::Recording::kYes : Tape<float>::Recording::kNo);
   for (size_t i = 0; i < slice.blocks.size(); ++i) {
     const BlockSpec& spec = block_list_.specs()[i];
-    slice.blocks[i] = tape.Leaf(input.blocks[i].data(), spec.rows(), spec.cols(), kParameters,
-                                train ? &slice.buffers.blocks[i] : nullptr);
+    slice.blocks[i] = tape.Leaf(input.blocks[block_places_[i]].data(), spec.rows(), spec.cols(),
+                                kParameters, train ? &slice.buffers.blocks[i] : nullptr);
   }
   for (size_t i = 0; i < slice.tables.size(); ++i) {
     const uint32_t dim = layout_.tables[i].dim();
@@ -256,7 +272,7 @@ void ModelRunner::MergeSlices(int index) {
       const bool present = std::any_of(slices_.begin(), slices_.end(), [i](const auto& slice) {
         return slice->buffers.blocks[i].live;
       });
-      step_.gradients->block_present[i] = present ? 1 : 0;
+      step_.gradients->block_present[block_places_[i]] = present ? 1 : 0;
     }
   }
 }

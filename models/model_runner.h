@@ -38,7 +38,8 @@ struct ModelRunnerOptions {
 
 class ModelRunner {
  public:
-  // FailedPrecondition when `schema` is not what BuildParameterSchema makes of the job.
+  // FailedPrecondition when `schema` is not what BuildParameterSchema makes of the job, in whatever
+  // order of its blocks.
   static StatusOr<std::unique_ptr<ModelRunner>> Create(const Job& job,
                                                        const ParameterSchema& schema,
                                                        const Gemm& gemm,
@@ -91,7 +92,8 @@ class ModelRunner {
     float table_factor = 1;          // what one pass leaves the tables short of
   };
 
-  ModelRunner(const Job& job, const Gemm& gemm, const ModelRunnerOptions& options);
+  ModelRunner(const Job& job, std::vector<BlockId> block_places, const Gemm& gemm,
+              const ModelRunnerOptions& options);
 
   void Run(const StepInput& input, StepGradients* gradients, StepOutput& output);
   void PlanScales();
@@ -107,6 +109,7 @@ class ModelRunner {
   double TotalLoss() const;
 
   const Gemm gemm_;
+  const std::vector<BlockId> block_places_;  // by block of the model: its id in the schema
   const InputLayout layout_;
   BlockList block_list_;
   const SequenceInputs sequences_;

@@ -44,6 +44,8 @@ class Conductor {
                                      uint64_t request_id, Time now);
   // `view` is null until the lanes are ready; the caller adds the plan's bytes when it is not.
   StatusOr<GetPlanReply> GetPlan(Incarnation sender, const ClusterView* view, Time now);
+  // Before any proposal: the plan of the snapshot that the job goes on from.
+  void ContinueFrom(const TrainingPlan& snapshot) { plan_desk_.ContinueFrom(snapshot); }
   Status ProposePlan(const Buffer& bytes, Incarnation sender, Time now);
   StatusOr<LeaseReply> Lease(const LeaseRequest& request, Incarnation sender, Time now);
   StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,

@@ -2,6 +2,10 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <utility>
+
+#include "scheduler/plan_continuation.h"
 
 namespace antiphon {
 namespace {
@@ -93,7 +97,7 @@ void PlanDesk::WorkerDied(Incarnation worker) {
 
 Status PlanDesk::Propose(const Node& worker, const Buffer& bytes) {
   if (has_plan()) {
-    if (bytes.text() == bytes_.text()) {
+    if (bytes.text() == proposal_.text()) {
       return Status();
     }
     return FailedPreconditionError("the job has a plan already; " + worker.Name() +
@@ -110,9 +114,14 @@ Status PlanDesk::Propose(const Node& worker, const Buffer& bytes) {
                                 Hex(worker.job_digest) + " but its plan is for " +
                                 Hex(plan->job_digest()));
   }
+  if (snapshot_.has_value()) {
+    *plan = ContinuePlan(*snapshot_, std::move(*plan));
+  }
   plan_ = std::move(plan);
   // A copy: the message's memory belongs to the transport and would be held for the whole job.
-  bytes_ = Buffer::Copy(bytes.bytes());
+  proposal_ = Buffer::Copy(bytes.bytes());
+  bytes_ = snapshot_.has_value() ? Buffer::Copy(std::string_view(plan_->SerializeAsString()))
+                                 : proposal_;
   return Status();
 }
 

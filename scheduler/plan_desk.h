@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "common/base/status.h"
@@ -26,6 +27,10 @@ class PlanDesk {
   bool MayPropose(Incarnation worker);
   void WorkerDied(Incarnation worker);
 
+  // The job goes on from a snapshot that was made under this plan: see ContinuePlan. Before any
+  // proposal.
+  void ContinueFrom(const TrainingPlan& snapshot) { snapshot_ = snapshot; }
+
   // Takes the serialised plan, checks it and keeps it. The same proposal again is fine; another one
   // than the first is refused.
   Status Propose(const Node& worker, const Buffer& bytes);
@@ -40,8 +45,10 @@ class PlanDesk {
 
  private:
   Incarnation proposer_ = 0;
+  std::optional<TrainingPlan> snapshot_;
+  Buffer proposal_;  // as it came
   std::shared_ptr<const TrainingPlan> plan_;
-  Buffer bytes_;
+  Buffer bytes_;  // of plan_
 };
 
 }  // namespace antiphon

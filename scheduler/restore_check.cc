@@ -44,19 +44,24 @@ Status CheckOptimizer(const std::string& what, const OptimizerConfig& snapshot,
                  "{ " + planned.ShortDebugString() + " }");
 }
 
+Status IsGone(const std::string& what, const std::string& hint) {
+  return FailedPreconditionError("the snapshot does not fit the job: " + what +
+                                 " is in the snapshot and not in the job; " + hint);
+}
+
 Status CheckTable(int index, const TableSpec& snapshot, const TableSpec& planned) {
   if (snapshot.name() != planned.name()) {
-    return Differs("table " + std::to_string(index), snapshot.name(), planned.name());
+    return FailedPreconditionError(
+        "the snapshot does not fit the job: table " + std::to_string(index) + " is " +
+        snapshot.name() + " in the snapshot and " + planned.name() +
+        " in the job; features that are new stand behind the others in feature_config");
   }
   const std::string what = "table " + planned.name();
   AP_RETURN_IF_ERROR(CheckNumber(what + "'s dim", snapshot.dim(), planned.dim()));
   return CheckOptimizer(what, snapshot.optimizer(), planned.optimizer());
 }
 
-Status CheckBlock(int index, const BlockSpec& snapshot, const BlockSpec& planned) {
-  if (snapshot.name() != planned.name()) {
-    return Differs("dense block " + std::to_string(index), snapshot.name(), planned.name());
-  }
+Status CheckBlock(const BlockSpec& snapshot, const BlockSpec& planned) {
   const std::string what = "dense block " + planned.name();
   AP_RETURN_IF_ERROR(CheckNumber(what + "'s rows", snapshot.rows(), planned.rows()));
   AP_RETURN_IF_ERROR(CheckNumber(what + "'s cols", snapshot.cols(), planned.cols()));
@@ -69,16 +74,19 @@ Status CheckSchemasFit(const ParameterSchema& snapshot, const ParameterSchema& p
   AP_RETURN_IF_ERROR(
       CheckNumber("the number of shards", snapshot.shard_count(), planned.shard_count()));
   AP_RETURN_IF_ERROR(CheckNumber("chunk_floats", snapshot.chunk_floats(), planned.chunk_floats()));
-  const auto count = [](int size) { return static_cast<uint64_t>(size); };
-  AP_RETURN_IF_ERROR(CheckNumber("the number of tables", count(snapshot.tables_size()),
-                                 count(planned.tables_size())));
-  for (int i = 0; i < planned.tables_size(); ++i) {
+  for (int i = 0; i < snapshot.tables_size(); ++i) {
+    if (i == planned.tables_size()) {
+      return IsGone("table " + snapshot.tables(i).name(), "no feature may be taken away");
+    }
     AP_RETURN_IF_ERROR(CheckTable(i, snapshot.tables(i), planned.tables(i)));
   }
-  AP_RETURN_IF_ERROR(CheckNumber("the number of dense blocks", count(snapshot.blocks_size()),
-                                 count(planned.blocks_size())));
-  for (int i = 0; i < planned.blocks_size(); ++i) {
-    AP_RETURN_IF_ERROR(CheckBlock(i, snapshot.blocks(i), planned.blocks(i)));
+  // ContinuePlan has put the snapshot's blocks in front.
+  for (int i = 0; i < snapshot.blocks_size(); ++i) {
+    const std::string& name = snapshot.blocks(i).name();
+    if (i >= planned.blocks_size() || planned.blocks(i).name() != name) {
+      return IsGone("dense block " + name, "scenes and tasks may be added and not taken away");
+    }
+    AP_RETURN_IF_ERROR(CheckBlock(snapshot.blocks(i), planned.blocks(i)));
   }
   return Status();
 }

@@ -7,9 +7,9 @@
 
 namespace antiphon {
 
-// The rows and blocks of a snapshot can be used under `planned`: same shards and chunks, same
-// tables and blocks with their sizes and optimizers. The seed and the initializers only concern
-// rows that do not exist yet and may differ.
+// The rows and blocks of a snapshot can be used under `planned`: same shards and chunks, the
+// snapshot's tables and blocks with their sizes and optimizers, and behind them any number of new
+// ones. The seed and the initializers only concern rows that do not exist yet and may differ.
 Status CheckSchemasFit(const ParameterSchema& snapshot, const ParameterSchema& planned);
 
 // Whether positions in the partitions of one plan mean the same in the other.

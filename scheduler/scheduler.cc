@@ -82,6 +82,9 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
       snapshot_(lanes_, fs, clock),
       outputs_(options.outputs, fs, clock) {
   rpc_.SetCluster(options.cluster_id, 0);
+  if (!restored_.folder.empty()) {
+    job_.ContinueFrom(restored_.manifest.plan());
+  }
 }
 
 bool Scheduler::Poll(Duration timeout) {

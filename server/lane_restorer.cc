@@ -20,14 +20,18 @@ Status CheckNumber(const std::string& what, uint64_t theirs, uint64_t ours) {
   return theirs == ours ? Status() : Differs(what, std::to_string(theirs), std::to_string(ours));
 }
 
-// The sizes and names that decide where a float belongs. Learning rates may change.
+Status CheckNotMore(const std::string& what, int theirs, int ours) {
+  return theirs <= ours ? Status() : Differs(what, std::to_string(theirs), std::to_string(ours));
+}
+
+// The sizes and names that decide where a float belongs. Learning rates may change, and the job may
+// have more tables and blocks behind those of the snapshot.
 Status CheckSameModel(const ParameterSchema& theirs, const ParameterSchema& ours) {
   AP_RETURN_IF_ERROR(CheckNumber("num_shards", theirs.shard_count(), ours.shard_count()));
   AP_RETURN_IF_ERROR(CheckNumber("chunk_floats", theirs.chunk_floats(), ours.chunk_floats()));
-  AP_RETURN_IF_ERROR(CheckNumber("the number of tables",
-                                 static_cast<uint64_t>(theirs.tables_size()),
-                                 static_cast<uint64_t>(ours.tables_size())));
-  for (int i = 0; i < ours.tables_size(); ++i) {
+  AP_RETURN_IF_ERROR(
+      CheckNotMore("the number of tables", theirs.tables_size(), ours.tables_size()));
+  for (int i = 0; i < theirs.tables_size(); ++i) {
     const TableSpec& a = theirs.tables(i);
     const TableSpec& b = ours.tables(i);
     const std::string where = "table " + std::to_string(i);
@@ -38,10 +42,9 @@ Status CheckSameModel(const ParameterSchema& theirs, const ParameterSchema& ours
     AP_RETURN_IF_ERROR(CheckNumber("optimizer of table '" + b.name() + "' (field number)",
                                    a.optimizer().optimizer_case(), b.optimizer().optimizer_case()));
   }
-  AP_RETURN_IF_ERROR(CheckNumber("the number of dense blocks",
-                                 static_cast<uint64_t>(theirs.blocks_size()),
-                                 static_cast<uint64_t>(ours.blocks_size())));
-  for (int i = 0; i < ours.blocks_size(); ++i) {
+  AP_RETURN_IF_ERROR(
+      CheckNotMore("the number of dense blocks", theirs.blocks_size(), ours.blocks_size()));
+  for (int i = 0; i < theirs.blocks_size(); ++i) {
     const BlockSpec& a = theirs.blocks(i);
     const BlockSpec& b = ours.blocks(i);
     const std::string where = "block '" + b.name() + "'";
@@ -74,13 +77,16 @@ Status LaneRestorer::ReadFile(const std::string& directory, const SnapshotFile& 
 
 Status LaneRestorer::ReadHeader(const LaneFileHeader& header) {
   AP_RETURN_IF_ERROR(CheckSameModel(header.schema(), store_.schema()));
-  if (static_cast<size_t>(header.table_pushes_size()) != table_pushes_.size()) {
+  const int tables = header.schema().tables_size();
+  if (header.table_pushes_size() != tables) {
     return DataLossError("it counts the pushes of " + std::to_string(header.table_pushes_size()) +
-                         " tables, expected " + std::to_string(table_pushes_.size()));
+                         " tables, expected " + std::to_string(tables));
   }
-  for (size_t i = 0; i < table_pushes_.size(); ++i) {
-    table_pushes_[i] = std::max(table_pushes_[i], header.table_pushes(static_cast<int>(i)));
+  for (int i = 0; i < tables; ++i) {
+    uint64_t& pushes = table_pushes_[static_cast<size_t>(i)];
+    pushes = std::max(pushes, header.table_pushes(i));
   }
+  blocks_ = static_cast<BlockId>(header.schema().blocks_size());
   in_file_.assign(store_.shard_count(), 0);
   for (const PositionGroup& group : header.groups()) {
     for (const ShardId shard : group.shards()) {
@@ -184,10 +190,14 @@ Status LaneRestorer::ReadChunk(const LaneBlock& block) {
 }
 
 Status LaneRestorer::Finish() {
-  if (chunks() != store_.dense().chunk_count()) {
+  // Blocks that are new to the job start as they do without a snapshot.
+  size_t expected = 0;
+  for (size_t i = 0; i < store_.dense().chunk_count(); ++i) {
+    expected += store_.dense().chunk(i).place->block < blocks_ ? 1 : 0;
+  }
+  if (chunks() != expected) {
     return DataLossError("the snapshot has " + std::to_string(chunks()) +
-                         " dense chunks of this lane, expected " +
-                         std::to_string(store_.dense().chunk_count()));
+                         " dense chunks of this lane, expected " + std::to_string(expected));
   }
   for (TableId id = 0; id < store_.table_count(); ++id) {
     store_.table(id).set_push_count(table_pushes_[id]);

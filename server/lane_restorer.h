@@ -1,8 +1,9 @@
 // LaneRestorer: builds a lane's parameters from the snapshot files of any number of lanes.
 //
 // It reads every file to its end, keeps what belongs to the lane's shards, and believes nothing:
-// schemas must fit, every shard's rows must stand in the file that says it has them, every chunk of
-// the lane must be there, every number must be finite. Used once, on the lane's thread.
+// schemas must fit (the job may have grown), every shard's rows must stand in the file that says it
+// has them, every chunk of the lane must be there, every number must be finite. Used once, on the
+// lane's thread.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +51,7 @@ class LaneRestorer {
   LaneStore& store_;
   std::vector<PositionGroup> groups_;
   std::vector<uint64_t> table_pushes_;
+  BlockId blocks_ = 0;            // that the snapshot has: the first ones of the job
   std::vector<uint8_t> in_file_;  // by shard: the file that is being read has it
   std::vector<float> floats_;
   uint64_t rows_ = 0;

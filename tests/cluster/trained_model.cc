@@ -62,12 +62,60 @@ model_config {
 }
 )";
 
+constexpr char kSceneFields[] = R"(
+  input_fields { input_name: "scene" }
+  scene_field: "scene"
+  scenes: ["home", "live"]
+  unknown_scene: SHARED_ONLY)";
+
+constexpr char kSceneModel[] = R"(
+model_config {
+  model_class: "UMS"
+  feature_groups { group_name: "all" feature_names: ["user", "item", "price"] }
+  ums {
+    public_dnn { hidden_units: 8 }
+    expert_dnn { hidden_units: 8 }
+    num_expert: 2
+    private_dnn { hidden_units: 4 }
+    task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: [8] } }
+    task_towers { tower_name: "buy" label_name: "buy" dnn { hidden_units: [8] } }
+  }
+}
+)";
+
+enum class Scenes { kNone, kBoth, kHome };
+
+// 2,000 samples, with kHome about half of them.
+std::string SmallData(Scenes scenes) {
+  Rng rng(7);
+  std::string csv = "click,buy,user,item,price";
+  csv += scenes == Scenes::kNone ? "\n" : ",scene\n";
+  for (int i = 0; i < 2000; ++i) {
+    const uint64_t user = rng.Below(100);
+    const uint64_t item = rng.Below(300);
+    const int click = rng.Chance(user % 2 == 0 ? 0.6 : 0.2) ? 1 : 0;
+    const int buy = click == 1 && rng.Chance(item % 3 == 0 ? 0.5 : 0.1) ? 1 : 0;
+    std::string row = std::to_string(click) + "," + std::to_string(buy) + ",u" +
+                      std::to_string(user) + ",i" + std::to_string(item) + "," +
+                      std::to_string(rng.Uniform());
+    const bool is_home = (user + item) % 2 == 0;
+    if (scenes != Scenes::kNone) {
+      row += is_home ? ",home" : ",live";
+    }
+    if (scenes != Scenes::kHome || is_home) {
+      csv += row + "\n";
+    }
+  }
+  return csv;
+}
+
 TrainedModel ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
   TrainedModel model;
   const StatusOr<std::string> folder = FindNewestSnapshot(fs, snapshot_dir);
   EXPECT_TRUE(folder.ok()) << folder.status();
   const StatusOr<SnapshotManifest> manifest = ReadManifest(fs, *folder);
   EXPECT_TRUE(manifest.ok()) << manifest.status();
+  model.plan = manifest->plan();
   for (const SnapshotFile& file : manifest->files()) {
     StatusOr<std::unique_ptr<LaneFileReader>> reader = LaneFileReader::Open(fs, *folder, file);
     EXPECT_TRUE(reader.ok()) << reader.status();
@@ -97,22 +145,35 @@ TrainedModel ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
 
 }  // namespace
 
+std::string BlockBits(const TrainedModel& model, const std::string& name) {
+  std::string bits;
+  for (const auto& [chunk, bytes] : model.chunks) {
+    if (model.plan.schema().blocks(static_cast<int>(chunk.first)).name() == name) {
+      bits += bytes;
+    }
+  }
+  return bits;
+}
+
 std::string WriteSmallJob(const std::string& folder) {
   PosixFileSystem fs;
   EXPECT_TRUE(fs.MakeDirectories(folder).ok());
-  Rng rng(7);
-  std::string csv = "click,buy,user,item,price\n";
-  for (int i = 0; i < 2000; ++i) {
-    const uint64_t user = rng.Below(100);
-    const uint64_t item = rng.Below(300);
-    const int click = rng.Chance(user % 2 == 0 ? 0.6 : 0.2) ? 1 : 0;
-    const int buy = click == 1 && rng.Chance(item % 3 == 0 ? 0.5 : 0.1) ? 1 : 0;
-    csv += std::to_string(click) + "," + std::to_string(buy) + ",u" + std::to_string(user) + ",i" +
-           std::to_string(item) + "," + std::to_string(rng.Uniform()) + "\n";
-  }
-  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.csv", csv).ok());
+  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.csv", SmallData(Scenes::kNone)).ok());
   EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.textproto", kSmallJob).ok());
   return folder + "/small.textproto";
+}
+
+std::string WriteSceneJob(const std::string& folder) {
+  PosixFileSystem fs;
+  EXPECT_TRUE(fs.MakeDirectories(folder).ok());
+  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.csv", SmallData(Scenes::kBoth)).ok());
+  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/home.csv", SmallData(Scenes::kHome)).ok());
+  std::string job(kSmallJob);
+  job = job.substr(0, job.find("model_config {")) + kSceneModel;
+  const std::string data = "data_config {";
+  job.insert(job.find(data) + data.size(), kSceneFields);
+  EXPECT_TRUE(WriteFileAtomically(fs, folder + "/scenes.textproto", job).ok());
+  return folder + "/scenes.textproto";
 }
 
 TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,

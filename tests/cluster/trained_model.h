@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/types.h"
+#include "proto/plan.pb.h"
 
 namespace antiphon {
 
@@ -22,13 +23,21 @@ struct TrainSetup {
 
 // The model's bits, by what they belong to: weights and optimizer state, without the rows' headers.
 struct TrainedModel {
+  TrainingPlan plan;
   std::map<std::pair<TableId, Key>, std::string> rows;
   std::map<std::pair<BlockId, uint32_t>, std::string> chunks;
 };
 
+// The chunks of block `name`, one behind the other; empty when there is no such block.
+std::string BlockBits(const TrainedModel& model, const std::string& name);
+
 // Writes a job (an MMoE of two tasks on two ids and a number, 2,000 samples, 2 epochs) and its data
 // into `folder`. Returns the job file's path.
 std::string WriteSmallJob(const std::string& folder);
+
+// The same data as rows of two scenes, "home" and "live", and a UMS on them. "home.csv" holds the
+// rows of home alone.
+std::string WriteSceneJob(const std::string& folder);
 
 // Trains it and reads the snapshot that it leaves in `snapshot_dir`. Any error fails the test.
 TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,

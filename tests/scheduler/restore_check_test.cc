@@ -56,8 +56,8 @@ TEST(RestoreCheckTest, NamesTheDifference) {
   EXPECT_THAT(ErrorAfter([](auto& s) { s.set_shard_count(8); }),
               HasSubstr("the number of shards is 16 in the snapshot and 8 in the job"));
   EXPECT_THAT(ErrorAfter([](auto& s) { s.set_chunk_floats(8); }), HasSubstr("chunk_floats is 64"));
-  EXPECT_THAT(ErrorAfter([](auto& s) { s.add_tables(); }),
-              HasSubstr("the number of tables is 1 in the snapshot and 2 in the job"));
+  EXPECT_THAT(ErrorAfter([](auto& s) { s.clear_tables(); }),
+              HasSubstr("table user is in the snapshot and not in the job"));
   EXPECT_THAT(ErrorAfter([](auto& s) { s.mutable_tables(0)->set_name("item"); }),
               HasSubstr("table 0 is user in the snapshot and item in the job"));
   EXPECT_THAT(ErrorAfter([](auto& s) {
@@ -67,7 +67,15 @@ TEST(RestoreCheckTest, NamesTheDifference) {
   EXPECT_THAT(ErrorAfter([](auto& s) { s.mutable_blocks(0)->set_cols(6); }),
               HasSubstr("dense block tower/w's cols is 5"));
   EXPECT_THAT(ErrorAfter([](auto& s) { s.mutable_blocks()->Clear(); }),
-              HasSubstr("the number of dense blocks is 1"));
+              HasSubstr("dense block tower/w is in the snapshot and not in the job"));
+}
+
+TEST(RestoreCheckTest, AcceptsWhatIsNewBehindWhatWasThere) {
+  ParameterSchema planned = Schema();
+  planned.add_tables()->set_name("room");
+  planned.add_blocks()->set_name("scene.live.tower/w");
+
+  EXPECT_TRUE(CheckSchemasFit(Schema(), planned).ok());
 }
 
 TEST(RestoreCheckTest, KnowsWhetherPositionsMeanTheSame) {
