@@ -20,6 +20,9 @@ fail() {
   exit "$1"
 }
 
+# own_switch ARGUMENT: an example redefines it to take switches of its own.
+own_switch() { return 1; }
+
 read_switches() {
   while [ $# -gt 0 ]; do
     case "$1" in
@@ -38,7 +41,9 @@ read_switches() {
         trainer_flags=("${@:2}")
         return
         ;;
-      *) fail 64 "unknown argument '$1', expected --name=value; see --help" ;;
+      *)
+        own_switch "$1" || fail 64 "unknown argument '$1', expected --name=value; see --help"
+        ;;
     esac
     shift
   done

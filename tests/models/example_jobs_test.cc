@@ -58,8 +58,21 @@ TEST(ExampleJobsTest, PassEveryCheck) {
   }
 }
 
-// As examples/*/run puts them together: a marked line of the data stays where the model names what
-// the mark says.
+// As examples/*/run puts them together: a line with a mark stays where the model names what the
+// mark says, or where history is asked for.
+std::string PutTogether(const std::string& data, const std::string& model, bool history) {
+  std::string job;
+  for (const std::string_view line : Split(data + model, "\n")) {
+    const size_t at = line.rfind("  # ");
+    const std::string mark(at == std::string_view::npos ? "" : line.substr(at + 4));
+    const bool wanted = mark == "history" ? history : model.find("\"" + mark) != std::string::npos;
+    if (mark.empty() || at == 0 || wanted) {
+      job += std::string(line) + "\n";
+    }
+  }
+  return job;
+}
+
 TEST(ExampleJobsTest, PassEveryCheckWhenMadeOfDataAndModel) {
   PosixFileSystem fs;
   MemoryFileSystem made;
@@ -68,21 +81,15 @@ TEST(ExampleJobsTest, PassEveryCheckWhenMadeOfDataAndModel) {
   ASSERT_THAT(models, Not(IsEmpty()));
 
   for (const std::string& path : models) {
-    const std::string model = ReadWholeFile(fs, path, kMaxBytes).value();
     const size_t folder = path.rfind("/models/");
-    std::string job;
+    const std::string model = ReadWholeFile(fs, path, kMaxBytes).value();
     const std::string data =
         ReadWholeFile(fs, path.substr(0, folder) + "/data.textproto", kMaxBytes).value();
-    for (const std::string_view line : Split(data, "\n")) {
-      const size_t mark = line.rfind("  # ");
-      if (mark == std::string_view::npos ||
-          model.find('"' + std::string(line.substr(mark + 4)) + '"') != std::string::npos) {
-        job += std::string(line) + "\n";
-      }
+    for (const bool history : {false, true}) {
+      const std::string name = "/made" + path.substr(folder + std::strlen("/models"));
+      ASSERT_TRUE(WriteFileAtomically(made, name, PutTogether(data, model, history)).ok());
+      ExpectGoodJob(made, name);
     }
-    const std::string name = "/made" + path.substr(folder + std::strlen("/models"));
-    ASSERT_TRUE(WriteFileAtomically(made, name, job + model).ok());
-    ExpectGoodJob(made, name);
   }
 }
 
