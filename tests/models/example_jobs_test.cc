@@ -85,9 +85,10 @@ TEST(ExampleJobsTest, PassEveryCheckWhenMadeOfDataAndModel) {
     const std::string model = ReadWholeFile(fs, path, kMaxBytes).value();
     const std::string data =
         ReadWholeFile(fs, path.substr(0, folder) + "/data.textproto", kMaxBytes).value();
-    for (const bool history : {false, true}) {
+    const bool reads_history = model.find("# history") != std::string::npos;
+    for (int history = 0; history <= int{reads_history}; ++history) {
       const std::string name = "/made" + path.substr(folder + std::strlen("/models"));
-      ASSERT_TRUE(WriteFileAtomically(made, name, PutTogether(data, model, history)).ok());
+      ASSERT_TRUE(WriteFileAtomically(made, name, PutTogether(data, model, history == 1)).ok());
       ExpectGoodJob(made, name);
     }
   }
