@@ -61,8 +61,9 @@ TEST(ExampleJobsTest, PassEveryCheck) {
 // As examples/*/run puts them together: a line with a mark stays where the model names what the
 // mark says, or where history is asked for.
 std::string PutTogether(const std::string& data, const std::string& model, bool history) {
+  const std::string all = data + model;
   std::string job;
-  for (const std::string_view line : Split(data + model, "\n")) {
+  for (const std::string_view line : Split(all, "\n")) {
     const size_t at = line.rfind("  # ");
     const std::string mark(at == std::string_view::npos ? "" : line.substr(at + 4));
     const bool wanted = mark == "history" ? history : model.find("\"" + mark) != std::string::npos;
