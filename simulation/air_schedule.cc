@@ -34,11 +34,11 @@ AirSchedule::AirSchedule(const std::vector<Host>& hosts, const Calendar& calenda
     Broadcast(host, calendar.days(), rng);
   }
   // With few hosts a slot may be left without one; the platform then repeats somebody's show.
-  for (size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].hosts.empty()) {
+  for (Slot& slot : slots_) {
+    if (slot.hosts.empty()) {
       const uint64_t stand_in = rng.Below(hosts.size());
-      slots_[slot].hosts.push_back(static_cast<uint32_t>(stand_in));
-      slots_[slot].popularity_through.push_back(hosts[stand_in].popularity);
+      slot.hosts.push_back(static_cast<uint32_t>(stand_in));
+      slot.popularity_through.push_back(hosts[stand_in].popularity);
     }
   }
 }

@@ -77,6 +77,7 @@ Host MakeHost(uint32_t id, const Culture& culture, Rng& rng) {
 std::vector<Host> MakeHosts(int count, const Culture& culture, uint64_t seed) {
   Rng rng(Mix64(seed, kHostStream));
   std::vector<Host> hosts;
+  hosts.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     hosts.push_back(MakeHost(static_cast<uint32_t>(i), culture, rng));
   }

@@ -82,7 +82,7 @@ StatusOr<size_t> RecordReader::FindLineEnd(size_t from) {
   while (true) {
     const std::string_view window = Window();
     const size_t line_end = window.find('\n', from);
-    if (line_end != std::string_view::npos && line_end <= kMaxLineBytes) {
+    if (line_end <= kMaxLineBytes) {  // npos is longer than any
       return line_end;
     }
     if (window.size() > kMaxLineBytes) {

@@ -228,26 +228,30 @@ BadRowReason BatchBuilder::CheckTypes(std::span<const std::string_view> values) 
   return BadRowReason::kNone;
 }
 
+BadRowReason BatchBuilder::ComputeLabel(const LabelSource& source,
+                                        std::span<const std::string_view> values, float& label) {
+  const Truth known =
+      source.known_if.has_value() ? source.known_if->Evaluate(values) : Truth::kTrue;
+  const Truth truth = source.expression->Evaluate(values);
+  if (known == Truth::kBadNumber || truth == Truth::kBadNumber) {
+    return BadRowReason::kBadNumber;
+  }
+  if (known == Truth::kTrue && truth != Truth::kUnknown) {
+    label = truth == Truth::kTrue ? 1.0F : 0.0F;
+  }
+  return BadRowReason::kNone;
+}
+
 BadRowReason BatchBuilder::AppendLabels(std::span<const std::string_view> values,
                                         Batch& batch) const {
   for (size_t i = 0; i < labels_.size(); ++i) {
     const LabelSource& source = labels_[i];
     float label = kUnknownLabel;
-    if (!source.expression.has_value()) {
-      const BadRowReason reason = ReadLabel(values[source.field], label);
-      if (reason != BadRowReason::kNone) {
-        return reason;
-      }
-    } else {
-      const Truth known =
-          source.known_if.has_value() ? source.known_if->Evaluate(values) : Truth::kTrue;
-      const Truth truth = source.expression->Evaluate(values);
-      if (known == Truth::kBadNumber || truth == Truth::kBadNumber) {
-        return BadRowReason::kBadNumber;
-      }
-      if (known == Truth::kTrue && truth != Truth::kUnknown) {
-        label = truth == Truth::kTrue ? 1.0F : 0.0F;
-      }
+    const BadRowReason reason = source.expression.has_value()
+                                    ? ComputeLabel(source, values, label)
+                                    : ReadLabel(values[source.field], label);
+    if (reason != BadRowReason::kNone) {
+      return reason;
     }
     batch.labels[i].push_back(label);
   }

@@ -83,6 +83,8 @@ class BatchBuilder {
   void Use(uint32_t field);
 
   BadRowReason CheckTypes(std::span<const std::string_view> values) const;
+  static BadRowReason ComputeLabel(const LabelSource& source,
+                                   std::span<const std::string_view> values, float& label);
   BadRowReason AppendLabels(std::span<const std::string_view> values, Batch& batch) const;
   BadRowReason AppendContext(std::span<const std::string_view> values, Batch& batch) const;
   BadRowReason AppendFeatures(std::span<const std::string_view> values, Batch& batch) const;

@@ -20,7 +20,7 @@ constexpr int kMaxFeatures = 16384;
 // Complains about each field that is set although the feature does not read it.
 void RefuseFields(const FeatureConfig& feature, const std::string& path, const std::string& why,
                   std::span<const char* const> names, FieldChecks& checks) {
-  const google::protobuf::Reflection& reflection = *feature.GetReflection();
+  const google::protobuf::Reflection& reflection = *FeatureConfig::GetReflection();
   for (const char* name : names) {
     const google::protobuf::FieldDescriptor* field =
         FeatureConfig::descriptor()->FindFieldByName(name);

@@ -1,5 +1,7 @@
 #include "common/data/field_locations.h"
 
+#include <algorithm>
+
 #include "common/base/text.h"
 #include "common/data/field_path.h"
 #include "proto/job.pb.h"
@@ -24,10 +26,11 @@ void FieldLocations::AddOverride(std::string path, std::string override_text) {
 }
 
 std::string FieldLocations::Locate(std::string_view path) const {
-  for (auto entry = overrides_.rbegin(); entry != overrides_.rend(); ++entry) {
-    if (IsInside(path, entry->path)) {
-      return "--set " + entry->text;
-    }
+  const auto latest =
+      std::find_if(overrides_.rbegin(), overrides_.rend(),
+                   [&](const Override& override) { return IsInside(path, override.path); });
+  if (latest != overrides_.rend()) {
+    return "--set " + latest->text;
   }
   const StatusOr<std::vector<FieldStep>> steps = ParseFieldPath(*Job::descriptor(), path);
   if (tree_ == nullptr || !steps.ok()) {

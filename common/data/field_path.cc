@@ -49,6 +49,7 @@ StatusOr<int> TakeIndex(std::string_view& name) {
 
 std::string DescribeUnknownField(std::string_view name, const Descriptor& type) {
   std::vector<std::string> known;
+  known.reserve(static_cast<size_t>(type.field_count()));
   for (int i = 0; i < type.field_count(); ++i) {
     known.push_back(type.field(i)->name());
   }
@@ -57,6 +58,7 @@ std::string DescribeUnknownField(std::string_view name, const Descriptor& type) 
 
 std::string DescribeUnknownValue(std::string_view name, const EnumDescriptor& type) {
   std::vector<std::string> known;
+  known.reserve(static_cast<size_t>(type.value_count()));
   for (int i = 0; i < type.value_count(); ++i) {
     known.push_back(type.value(i)->name());
   }

@@ -40,10 +40,12 @@ bool IsRight(MultiplyFunction<float> multiply, const Product& shape, Op op_a, Op
   // Rows that lie further apart than they are long, as slices of a wider matrix do.
   MatrixView<const float> a{nullptr, shape.rows, shape.inner, shape.inner + 3};
   MatrixView<const float> b{nullptr, shape.inner, shape.cols, shape.cols + 5};
-  if (op_a == Op::kTransposed)
+  if (op_a == Op::kTransposed) {
     a = {nullptr, shape.inner, shape.rows, shape.rows + 3};
-  if (op_b == Op::kTransposed)
+  }
+  if (op_b == Op::kTransposed) {
     b = {nullptr, shape.cols, shape.inner, shape.inner + 5};
+  }
   const std::vector<float> a_values = RandomMatrix(a.rows, a.stride, rng);
   const std::vector<float> b_values = RandomMatrix(b.rows, b.stride, rng);
   a.data = a_values.data();
@@ -93,10 +95,12 @@ MultiplyFunction<float> Function(GemmBackend backend) {
 
 // The fastest first, by whole training steps (bench/model_step.cc).
 GemmBackend FastestOfThisBuild() {
-  if (OnednnMultiply() != nullptr)
+  if (OnednnMultiply() != nullptr) {
     return GemmBackend::kOnednn;
-  if (OpenblasMultiply() != nullptr)
+  }
+  if (OpenblasMultiply() != nullptr) {
     return GemmBackend::kOpenblas;
+  }
   return GemmBackend::kEigen;
 }
 
@@ -127,10 +131,12 @@ std::string_view GemmBackendName(GemmBackend backend) {
 }
 
 MultiplyFunction<float> EigenMultiply() {
-  if (CpuHas(InstructionSet::kAvx512))
+  if (CpuHas(InstructionSet::kAvx512)) {
     return EigenMultiplyAvx512();
-  if (CpuHas(InstructionSet::kAvx2))
+  }
+  if (CpuHas(InstructionSet::kAvx2)) {
     return EigenMultiplyAvx2();
+  }
   return EigenMultiplyGeneric();
 }
 
@@ -169,8 +175,8 @@ Gemm Gemm::Create(GemmBackend backend) {
 
 void Gemm::Multiply(Op op_a, MatrixView<const double> a, Op op_b, MatrixView<const double> b,
                     double beta, MatrixView<double> c) const {
-  static const MultiplyFunction<double> kMultiply = EigenMultiplyDouble();
-  kMultiply(op_a, a, op_b, b, beta, c);
+  static const MultiplyFunction<double> multiply = EigenMultiplyDouble();
+  multiply(op_a, a, op_b, b, beta, c);
 }
 
 }  // namespace antiphon

@@ -27,7 +27,7 @@ struct ScalarLoops {
       p = p * r + 5.0000001201e-1F;
       p = p * r * r + r + 1.0F;
       const int bits = (static_cast<int>(k) + 127) << 23;
-      float power;
+      float power = 0;
       __builtin_memcpy(&power, &bits, sizeof(power));
       return p * power;
     } else {

@@ -24,8 +24,9 @@ void AddMixedBackward(Tape<T>& tape, const Var<T>& x, const Var<T>& gate, const 
     const T* dy = y.grad + r * y.stride;
     for (size_t i = 0; i < gate.cols; ++i) {
       const size_t block = r * x.stride + i * y.cols;
-      if (dx != nullptr)
+      if (dx != nullptr) {
         tape.kernels().axpy(y.cols, gate.view().row(r)[i], dy, dx + block);
+      }
       if (dgate != nullptr) {
         dgate[r * gate.stride + i] +=
             static_cast<T>(tape.kernels().dot(y.cols, dy, x.value + block));

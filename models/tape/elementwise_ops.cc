@@ -17,6 +17,24 @@ Var<T> Copy(Tape<T>& tape, const Var<T>& x, Gradients depends) {
   return y;
 }
 
+template <typename T>
+void PReluBackward(Tape<T>& tape, const Var<T>& x, const Var<T>& alpha, const Var<T>& y) {
+  T* dalpha = tape.Wants(alpha) ? tape.Grad(alpha) : nullptr;
+  T* dx = tape.Wants(x) ? tape.Grad(x) : nullptr;
+  for (size_t r = 0; r < x.rows; ++r) {
+    const T* in = x.view().row(r);
+    const T* dy = y.grad + r * y.stride;
+    for (size_t c = 0; c < x.cols; ++c) {
+      if (dalpha != nullptr) {
+        dalpha[c] += in[c] > 0 ? T{0} : dy[c] * in[c];
+      }
+      if (dx != nullptr) {
+        dx[r * x.stride + c] += in[c] > 0 ? dy[c] : dy[c] * alpha.value[c];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -47,20 +65,7 @@ Var<T> PRelu(Tape<T>& tape, const Var<T>& x, const Var<T>& alpha) {
       out[c] = in[c] > 0 ? in[c] : alpha.value[c] * in[c];
     }
   }
-  tape.Record(y, [x, alpha, y](Tape<T>& t) {
-    T* dalpha = t.Wants(alpha) ? t.Grad(alpha) : nullptr;
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    for (size_t r = 0; r < x.rows; ++r) {
-      const T* in = x.view().row(r);
-      const T* dy = y.grad + r * y.stride;
-      for (size_t c = 0; c < x.cols; ++c) {
-        if (dalpha != nullptr)
-          dalpha[c] += in[c] > 0 ? T{0} : dy[c] * in[c];
-        if (dx != nullptr)
-          dx[r * x.stride + c] += in[c] > 0 ? dy[c] : dy[c] * alpha.value[c];
-      }
-    }
-  });
+  tape.Record(y, [x, alpha, y](Tape<T>& t) { PReluBackward(t, x, alpha, y); });
   return y;
 }
 
@@ -112,10 +117,12 @@ Var<T> Subtract(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
     T* dy = t.Wants(y) ? t.Grad(y) : nullptr;
     for (size_t r = 0; r < z.rows; ++r) {
       const T* dz = z.grad + r * z.stride;
-      if (dx != nullptr)
+      if (dx != nullptr) {
         t.kernels().add(z.cols, dz, dx + r * x.stride);
-      if (dy != nullptr)
+      }
+      if (dy != nullptr) {
         t.kernels().axpy(z.cols, T{-1}, dz, dy + r * y.stride);
+      }
     }
   });
   return z;
@@ -148,10 +155,12 @@ Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias) {
     T* dbias = t.Wants(bias) ? t.Grad(bias) : nullptr;
     for (size_t r = 0; r < y.rows; ++r) {
       const T* dy = y.grad + r * y.stride;
-      if (dx != nullptr)
+      if (dx != nullptr) {
         t.kernels().add(y.cols, dy, dx + r * x.stride);
-      if (dbias != nullptr)
+      }
+      if (dbias != nullptr) {
         t.kernels().add(y.cols, dy, dbias);
+      }
     }
   });
   return y;
@@ -168,10 +177,12 @@ Var<T> Multiply(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
     T* dy = t.Wants(y) ? t.Grad(y) : nullptr;
     for (size_t r = 0; r < z.rows; ++r) {
       const T* dz = z.grad + r * z.stride;
-      if (dx != nullptr)
+      if (dx != nullptr) {
         t.kernels().multiply_add(z.cols, dz, y.view().row(r), dx + r * x.stride);
-      if (dy != nullptr)
+      }
+      if (dy != nullptr) {
         t.kernels().multiply_add(z.cols, dz, x.view().row(r), dy + r * y.stride);
+      }
     }
   });
   return z;
@@ -188,8 +199,9 @@ Var<T> ScaleRows(Tape<T>& tape, const Var<T>& x, const Var<T>& s) {
     T* ds = t.Wants(s) ? t.Grad(s) : nullptr;
     for (size_t r = 0; r < y.rows; ++r) {
       const T* dy = y.grad + r * y.stride;
-      if (dx != nullptr)
+      if (dx != nullptr) {
         t.kernels().axpy(y.cols, *s.view().row(r), dy, dx + r * x.stride);
+      }
       if (ds != nullptr) {
         ds[r * s.stride] += static_cast<T>(t.kernels().dot(y.cols, dy, x.view().row(r)));
       }

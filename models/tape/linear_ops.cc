@@ -105,10 +105,12 @@ Var<T> LayerNorm(Tape<T>& tape, const Var<T>& x, const Var<T>& gamma, const Var<
         const T slope = dy[c] * gamma.value[column + c];
         sum += slope;
         product += slope * unit[c];
-        if (dgamma != nullptr)
-          dgamma[column + c] += dy[c] * unit[c];
-        if (dbeta != nullptr)
-          dbeta[column + c] += dy[c];
+      }
+      if (dgamma != nullptr) {
+        t.kernels().multiply_add(width, dy, unit, dgamma + column);
+      }
+      if (dbeta != nullptr) {
+        t.kernels().add(width, dy, dbeta + column);
       }
       if (dx == nullptr) {
         continue;
