@@ -29,10 +29,10 @@ class LayoutBuilder {
  public:
   explicit LayoutBuilder(const Job& job)
       : job_(job), columns_(OrderFeatureColumns(job.feature_config())) {
-    const RowParts parts = RowPartsOf(job.model_config());
-    layout_.shape.linear = parts.linear;
-    layout_.shape.width = parts.linear;
+    parts_ = RowPartsOf(job.model_config());
+    layout_.shape.linear = parts_.summed ? parts_.linear : 0;
     AddTables();
+    layout_.shape.width = layout_.shape.linear;
   }
 
   InputLayout Build() {
@@ -96,29 +96,47 @@ class LayoutBuilder {
       if (is_new) {
         AddTable(feature);
       }
-      layout_.sparse.push_back(
-          {.table = entry->second,
-           .begin = 0,
-           .dim = layout_.tables[entry->second].dim(),
-           .pooling = PoolingOf(feature),
-           .is_sequence = feature.feature_type() == FeatureConfig::SequenceFeature});
+      const bool is_sequence = feature.feature_type() == FeatureConfig::SequenceFeature;
+      layout_.sparse.push_back({.table = entry->second,
+                                .linear = parts_.linear,
+                                .linear_begin = parts_.summed ? 0 : layout_.shape.linear,
+                                .begin = 0,
+                                .dim = layout_.tables[entry->second].dim() - parts_.linear,
+                                .pooling = PoolingOf(feature),
+                                .is_sequence = is_sequence});
+      if (!parts_.summed && !is_sequence) {
+        layout_.shape.linear += parts_.linear;
+      }
     }
   }
 
   void AddTable(const FeatureConfig& feature) {
-    const bool wide = layout_.shape.linear > 0;
     TableSpec& table = layout_.tables.emplace_back();
     table.set_name(TableName(feature));
-    table.set_dim(wide ? layout_.shape.linear : feature.embedding_dim());
-    *table.mutable_optimizer() = feature.has_optimizer_config()
-                                     ? feature.optimizer_config()
-                                     : job_.train_config().optimizer_config(0);
-    *table.mutable_initializer() = feature.initializer();
-    if (wide && IsUsualNoise(feature.initializer())) {
-      table.mutable_initializer()->mutable_constant_initializer();
+    table.set_dim(parts_.linear + (parts_.embedding ? feature.embedding_dim() : 0));
+    const OptimizerConfig& optimizer = feature.has_optimizer_config()
+                                           ? feature.optimizer_config()
+                                           : job_.train_config().optimizer_config(0);
+    Initializer initializer = feature.initializer();
+    if (!parts_.embedding && IsUsualNoise(initializer)) {
+      initializer.mutable_constant_initializer();
     } else if (!feature.has_initializer()) {
-      table.mutable_initializer()->mutable_normal_initializer();
+      initializer.mutable_normal_initializer();
     }
+    if (parts_.linear == 0 || !parts_.embedding) {
+      *table.mutable_optimizer() = optimizer;
+      *table.mutable_initializer() = initializer;
+      return;
+    }
+    RowSegment& linear = *table.add_segments();
+    linear.set_dim(parts_.linear);
+    *linear.mutable_optimizer() =
+        parts_.linear_optimizer != nullptr ? *parts_.linear_optimizer : optimizer;
+    linear.mutable_initializer()->mutable_constant_initializer();
+    RowSegment& embedding = *table.add_segments();
+    embedding.set_dim(feature.embedding_dim());
+    *embedding.mutable_optimizer() = optimizer;
+    *embedding.mutable_initializer() = initializer;
   }
 
   void Place(uint32_t index) {
@@ -133,8 +151,9 @@ class LayoutBuilder {
   }
 
   void PlaceSparse(InputLayout::Sparse& sparse) {
-    if (layout_.shape.linear == 0) {
+    if (sparse.dim > 0) {
       sparse.begin = layout_.shape.width;
+      layout_.shape.fields.push_back({sparse.begin, sparse.dim});
       layout_.shape.width += sparse.dim;
     }
   }
@@ -180,6 +199,7 @@ class LayoutBuilder {
 
   const Job& job_;
   FeatureColumns columns_;
+  RowParts parts_;
   InputLayout layout_;
   std::vector<uint32_t> targets_;  // by sequence: the sparse column of its target
 };
@@ -216,8 +236,15 @@ Var<float> GatherInput(Tape<float>& tape, const InputLayout& layout, const StepI
         .offsets = column.offsets.data(),
         .rows = step.row_of_value[i].data(),
         .weights = column.weights.empty() ? nullptr : column.weights.data()};
-    PoolRows(tape, tables[sparse.table], values, sparse.pooling,
-             SliceColumns(input, sparse.begin, sparse.dim));
+    const Var<float>& table = tables[sparse.table];
+    if (sparse.linear > 0) {
+      PoolRows(tape, SliceColumns(table, 0, sparse.linear), values, sparse.pooling,
+               SliceColumns(input, sparse.linear_begin, sparse.linear));
+    }
+    if (sparse.dim > 0) {
+      PoolRows(tape, SliceColumns(table, sparse.linear, sparse.dim), values, sparse.pooling,
+               SliceColumns(input, sparse.begin, sparse.dim));
+    }
   }
   return input;
 }

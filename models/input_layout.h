@@ -1,8 +1,9 @@
 // InputLayout: how the features of a job become the columns of a model's input matrix, and which
 // table each categorical feature reads. Pure functions of the job; a layout is frozen.
 //
-// Columns follow the feature groups of the job and the features in each. For LR the input begins
-// with one column a task, and every categorical feature adds its weights to those.
+// Columns follow the feature groups of the job and the features in each. Where the model wants
+// plain weights, the input begins with them: for LR and FM one column a task, to which every
+// categorical feature adds its own, else one column a feature.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,10 @@ namespace antiphon {
 struct InputLayout {
   struct Sparse {
     TableId table = 0;
-    uint32_t begin = 0;  // first column of the input
-    uint32_t dim = 0;
+    uint32_t linear = 0;        // leading floats of a row that are plain weights
+    uint32_t linear_begin = 0;  // their first column of the input
+    uint32_t begin = 0;         // first column of the embedding, the other floats of a row
+    uint32_t dim = 0;           // of the embedding; 0: it has none
     Pooling pooling = Pooling::kMean;
     bool is_sequence = false;  // has no columns of its own, see sequences
   };

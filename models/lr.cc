@@ -33,6 +33,13 @@ void LrModel<T>::Check(const Lr& config, const ModelChecks& checks) {
                                       std::to_string(tasks) + ": LR has one weight a task"));
     }
   }
+  const auto& groups = checks.job().model_config().feature_groups();
+  for (int g = 0; g < groups.size(); ++g) {
+    if (!groups[g].sequence_features().empty()) {
+      checks.fields().Add(ElementPath("model_config.feature_groups", g) + ".sequence_features",
+                          "is not read by model_class \"LR\", which has no embeddings");
+    }
+  }
   for (int k = 0; k < config.task_towers_size(); ++k) {
     if (config.task_towers(k).has_dnn()) {
       checks.fields().Add(checks.Path(ElementPath("task_towers", k)) + ".dnn",

@@ -4,16 +4,19 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include "models/deepfm.h"
 #include "models/dnn.h"
 #include "models/funnel.h"
 #include "models/lr.h"
 #include "models/mmoe.h"
 #include "models/model_checks.h"
+#include "models/model_config.h"
 #include "models/pepnet.h"
 #include "models/ple.h"
 #include "models/shared_bottom.h"
 #include "models/star.h"
 #include "models/ums.h"
+#include "models/with_fm.h"
 
 namespace antiphon {
 namespace {
@@ -55,6 +58,10 @@ auto VisitModel(int field, const ModelConfig& config, const Visit& visit)
       return visit(Choice<StarModel>{"STAR"}, config.star());
     case ModelConfig::kPepnetFieldNumber:
       return visit(Choice<PepNetModel>{"PEPNet"}, config.pepnet());
+    case ModelConfig::kFmModelFieldNumber:
+      return visit(Choice<DeepFmModel>{"FM"}, config.fm_model());
+    case ModelConfig::kDeepfmFieldNumber:
+      return visit(Choice<DeepFmModel>{"DeepFM"}, config.deepfm());
     default:
       return {};
   }
@@ -101,6 +108,14 @@ bool CheckModelMessage(const ModelConfig& config, const ModelChecks& checks) {
 }
 
 RowParts RowPartsOf(const ModelConfig& config) {
+  if (config.has_fm()) {
+    const Fm& fm = config.fm();
+    const bool summed = fm.mode() == Fm::LOGIT;
+    return {.linear = summed ? static_cast<uint32_t>(Towers(config).size()) : 1,
+            .summed = summed,
+            .linear_optimizer =
+                fm.has_linear_optimizer_config() ? &fm.linear_optimizer_config() : nullptr};
+  }
   return VisitModel(FindModelField(config.model_class())->number(), config,
                     [](const auto& choice, const auto& message) {
                       return std::decay_t<decltype(choice)>::template Class<float>::Parts(message);
@@ -119,11 +134,19 @@ std::unique_ptr<Model<T>> MakeModel(const ModelConfig& config, const InputShape&
                                     BlockList& blocks) {
   const FieldDescriptor* field = FindModelField(config.model_class());
   CHECK(field != nullptr) << "the job was not checked";
-  return VisitModel(field->number(), config,
-                    [&](const auto& choice, const auto& message) -> std::unique_ptr<Model<T>> {
-                      using Class = typename std::decay_t<decltype(choice)>::template Class<T>;
-                      return std::make_unique<Class>(message, input, blocks);
-                    });
+  const auto make = [&](const InputShape& shape) {
+    return VisitModel(field->number(), config,
+                      [&](const auto& choice, const auto& message) -> std::unique_ptr<Model<T>> {
+                        using Class = typename std::decay_t<decltype(choice)>::template Class<T>;
+                        return std::make_unique<Class>(message, shape, blocks);
+                      });
+  };
+  if (!config.has_fm()) {
+    return make(input);
+  }
+  FmInput fm(config.fm(), input, Towers(config).size(), blocks);
+  const InputShape inner = fm.Inner(input);
+  return std::make_unique<WithFm<T>>(std::move(fm), make(inner));
 }
 
 template std::unique_ptr<Model<float>> MakeModel(const ModelConfig&, const InputShape&, BlockList&);

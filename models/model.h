@@ -50,8 +50,16 @@ struct Pass {
 
 // What a model makes of the rows of a categorical feature's table.
 struct RowParts {
-  uint32_t linear = 0;  // leading floats that are plain weights; they start at 0
-  bool embedding = true;
+  uint32_t linear = 0;    // leading floats that are plain weights; they start at 0
+  bool embedding = true;  // the other floats
+  bool summed = true;     // the weights of all features are added up; else each has columns
+  const OptimizerConfig* linear_optimizer = nullptr;  // null: that of the embedding
+};
+
+// The columns of one categorical feature.
+struct ColumnRange {
+  uint32_t begin = 0;
+  uint32_t width = 0;
 };
 
 // The columns of one feature group.
@@ -73,9 +81,10 @@ struct InputScene {
 // What a model is told about its input.
 struct InputShape {
   uint32_t width = 0;
-  uint32_t linear = 0;  // leading columns that are sums of plain weights over all features
+  uint32_t linear = 0;                  // leading columns that are plain weights
   std::vector<InputGroup> groups = {};  // side by side, in this order
   std::vector<InputScene> scenes = {};
+  std::vector<ColumnRange> fields = {};  // those that have an embedding
 };
 
 template <typename T>
@@ -138,6 +147,7 @@ const google::protobuf::FieldDescriptor* FindModelField(std::string_view model_c
 // Reports what the class itself finds wrong with its message.
 bool CheckModelMessage(const ModelConfig& config, const ModelChecks& checks);
 
+// With what the job's fm adds. Valid as long as `config`.
 RowParts RowPartsOf(const ModelConfig& config);
 
 // How the tasks depend on each other; empty where they do not.

@@ -13,6 +13,7 @@
 #include "models/model.h"
 #include "models/model_checks.h"
 #include "models/model_config.h"
+#include "models/pair_fields.h"
 
 namespace antiphon {
 namespace {
@@ -49,6 +50,7 @@ class ModelChecker {
       CheckModelMessage(model_, {job_, "model_config." + field->name(), checks_});
     }
     CheckTowers();
+    CheckFm(*field);
     CheckScenes();
     return checks_.Take();
   }
@@ -109,6 +111,32 @@ class ModelChecker {
     checks_.Range(ref.path + ".out_task_space_weight", double{tower.out_task_space_weight()}, 0,
                   kMaxTaskWeight);
     CheckLayers(ref.path + ".dnn", tower.dnn(), Layers::kOptional, checks_);
+  }
+
+  void CheckFm(const FieldDescriptor& own) {
+    if (!model_.has_fm()) {
+      return;
+    }
+    ModelConfig plain = model_;
+    plain.clear_fm();
+    if (RowPartsOf(plain).linear > 0) {
+      checks_.Add("model_config.fm", "is not read by model_class \"" + model_.model_class() +
+                                         "\", which has weights of its own");
+      return;
+    }
+    const std::string path = "model_config.fm";
+    PairFields::Check({job_, path, checks_});
+    if (model_.fm().has_linear_optimizer_config()) {
+      checks_.Optimizer(path + ".linear_optimizer_config", model_.fm().linear_optimizer_config());
+    }
+    for (const TaskEvent& event : TaskEventsOf(plain)) {
+      if (model_.fm().mode() == Fm::LOGIT && event.ways.size() > 1) {
+        checks_.Add(path + ".mode",
+                    "got LOGIT, expected BI_VECTOR or KERNEL: an event of model_config." +
+                        own.name() + " has several towers");
+        return;
+      }
+    }
   }
 
   void CheckScenes() {

@@ -28,7 +28,7 @@ Segments ItemsOfRows(Tape<float>& tape, const SparseColumn& column,
 SequenceInputs::SequenceInputs(const InputLayout& layout, BlockList& blocks) {
   for (const InputLayout::Sequence& place : layout.sequences) {
     const uint32_t dim = layout.sparse[place.column].dim;
-    parts_.push_back({place, SequenceAttention({place.name, dim, dim}, place.config, blocks)});
+    parts_.push_back({place, SequenceAttention({place.name, dim, dim}, place.config, blocks), dim});
   }
 }
 
@@ -46,7 +46,9 @@ void SequenceInputs::Fill(const Pass<float>& pass, const StepInput& step,
                   table_rows + items_of_rows.offsets[r]);
     }
     const uint32_t width = part.attention.outputs();
-    const Var<float> items = GatherRows(pass.tape, tables[part.place.table], table_rows, count);
+    const Var<float>& table = tables[part.place.table];
+    const Var<float> items = GatherRows(
+        pass.tape, SliceColumns(table, table.cols - part.dim, part.dim), table_rows, count);
     const Var<float> target = SliceColumns(input, part.place.target_begin, items.cols);
     PlaceColumns(pass.tape, part.attention.Forward(pass, items, items_of_rows, target),
                  SliceColumns(input, part.place.begin, width));

@@ -25,6 +25,7 @@ class SequenceInputs {
   struct Part {
     InputLayout::Sequence place;
     SequenceAttention attention;
+    uint32_t dim = 0;  // of an item's embedding, the last floats of its table row
   };
 
   std::vector<Part> parts_;

@@ -58,6 +58,16 @@ Status CheckTable(int index, const TableSpec& snapshot, const TableSpec& planned
   }
   const std::string what = "table " + planned.name();
   AP_RETURN_IF_ERROR(CheckNumber(what + "'s dim", snapshot.dim(), planned.dim()));
+  AP_RETURN_IF_ERROR(CheckNumber(what + "'s number of row segments",
+                                 static_cast<uint64_t>(snapshot.segments_size()),
+                                 static_cast<uint64_t>(planned.segments_size())));
+  for (int i = 0; i < planned.segments_size(); ++i) {
+    const RowSegment& theirs = snapshot.segments(i);
+    const RowSegment& ours = planned.segments(i);
+    const std::string segment = what + "'s row segment " + std::to_string(i);
+    AP_RETURN_IF_ERROR(CheckNumber(segment + "'s dim", theirs.dim(), ours.dim()));
+    AP_RETURN_IF_ERROR(CheckOptimizer(segment, theirs.optimizer(), ours.optimizer()));
+  }
   return CheckOptimizer(what, snapshot.optimizer(), planned.optimizer());
 }
 

@@ -24,6 +24,23 @@ Status CheckNotMore(const std::string& what, int theirs, int ours) {
   return theirs <= ours ? Status() : Differs(what, std::to_string(theirs), std::to_string(ours));
 }
 
+// What the parts of a row are decides where its state lies.
+Status CheckSegments(const TableSpec& theirs, const TableSpec& ours) {
+  const std::string of = " of table '" + ours.name() + "'";
+  AP_RETURN_IF_ERROR(CheckNumber("the number of row segments" + of,
+                                 static_cast<uint64_t>(theirs.segments_size()),
+                                 static_cast<uint64_t>(ours.segments_size())));
+  for (int i = 0; i < ours.segments_size(); ++i) {
+    const RowSegment& a = theirs.segments(i);
+    const RowSegment& b = ours.segments(i);
+    const std::string where = "row segment " + std::to_string(i) + of;
+    AP_RETURN_IF_ERROR(CheckNumber("dim of " + where, a.dim(), b.dim()));
+    AP_RETURN_IF_ERROR(CheckNumber("optimizer of " + where + " (field number)",
+                                   a.optimizer().optimizer_case(), b.optimizer().optimizer_case()));
+  }
+  return Status();
+}
+
 // The sizes and names that decide where a float belongs. Learning rates may change, and the job may
 // have more tables and blocks behind those of the snapshot.
 Status CheckSameModel(const ParameterSchema& theirs, const ParameterSchema& ours) {
@@ -41,6 +58,7 @@ Status CheckSameModel(const ParameterSchema& theirs, const ParameterSchema& ours
     AP_RETURN_IF_ERROR(CheckNumber("dim of table '" + b.name() + "'", a.dim(), b.dim()));
     AP_RETURN_IF_ERROR(CheckNumber("optimizer of table '" + b.name() + "' (field number)",
                                    a.optimizer().optimizer_case(), b.optimizer().optimizer_case()));
+    AP_RETURN_IF_ERROR(CheckSegments(a, b));
   }
   AP_RETURN_IF_ERROR(
       CheckNotMore("the number of dense blocks", theirs.blocks_size(), ours.blocks_size()));

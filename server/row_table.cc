@@ -71,24 +71,24 @@ void CopyWeights(std::span<std::byte* const> rows, size_t floats, float* out) {
 
 StatusOr<std::unique_ptr<RowTable>> RowTable::Create(const RowTableOptions& options) {
   const std::string where = "table '" + options.spec.name() + "'";
-  auto initial_values = InitialValues::Create(options.spec.initializer());
-  if (!initial_values.ok()) {
-    return initial_values.status().WithContext(where);
+  auto initial_rows = InitialRows::Create(options.spec);
+  if (!initial_rows.ok()) {
+    return initial_rows.status().WithContext(where);
   }
-  auto optimizer = MakeRowOptimizer(options.spec.optimizer(), options.spec.dim());
+  auto optimizer = MakeRowOptimizer(options.spec);
   if (!optimizer.ok()) {
     return optimizer.status().WithContext(where);
   }
   return std::unique_ptr<RowTable>(
-      new RowTable(options, *initial_values, std::move(optimizer).value()));
+      new RowTable(options, *std::move(initial_rows), std::move(optimizer).value()));
 }
 
-RowTable::RowTable(const RowTableOptions& options, const InitialValues& initial_values,
+RowTable::RowTable(const RowTableOptions& options, InitialRows initial_rows,
                    std::unique_ptr<RowOptimizer> optimizer)
     : table_(options.table),
       seed_(options.seed),
       shard_count_(options.shard_count),
-      initial_values_(initial_values),
+      initial_rows_(std::move(initial_rows)),
       optimizer_(std::move(optimizer)),
       layout_{.dim = optimizer_->dim(),
               .state_floats = static_cast<uint32_t>(optimizer_->state_floats())},
@@ -197,7 +197,7 @@ std::byte* RowTable::FindOrCreate(Key key, uint64_t hash, RowIndex& index, Looku
   }
   std::byte* const added = AddRow(key, hash, index);
   float* const floats = FloatsOf(added);
-  initial_values_.Fill(RowStream(seed_, table_, key), 0, {floats, layout_.dim});
+  initial_rows_.Fill(RowStream(seed_, table_, key), {floats, layout_.dim});
   optimizer_->InitState(floats);
   return added;
 }

@@ -79,7 +79,7 @@ class RowTable {
   void set_push_count(uint64_t pushes) { push_count_ = pushes; }
 
  private:
-  RowTable(const RowTableOptions& options, const InitialValues& initial_values,
+  RowTable(const RowTableOptions& options, InitialRows initial_rows,
            std::unique_ptr<RowOptimizer> optimizer);
 
   // A block of a lookup on its way: first its slots are fetched, then its rows, then it is settled.
@@ -100,7 +100,7 @@ class RowTable {
   TableId table_;
   uint64_t seed_;
   uint32_t shard_count_;
-  InitialValues initial_values_;
+  InitialRows initial_rows_;
   std::unique_ptr<RowOptimizer> optimizer_;
   RowLayout layout_;
   RowStore store_;

@@ -23,6 +23,21 @@ Status CheckRange(const std::string& what, uint64_t value, uint64_t max) {
   return Status();
 }
 
+Status CheckSegments(const TableSpec& table) {
+  uint64_t total = 0;
+  for (const RowSegment& segment : table.segments()) {
+    AP_RETURN_IF_ERROR(
+        CheckRange("dim of a row segment of table '" + table.name() + "'", segment.dim(), kMaxDim));
+    total += segment.dim();
+  }
+  if (!table.segments().empty() && total != table.dim()) {
+    return InvalidArgumentError("dims of the row segments of table '" + table.name() +
+                                "' add up to " + std::to_string(total) + ", expected its dim, " +
+                                std::to_string(table.dim()));
+  }
+  return Status();
+}
+
 }  // namespace
 
 uint64_t BlockFloats(const BlockSpec& block) {
@@ -38,6 +53,7 @@ Status CheckSchema(const ParameterSchema& schema) {
   AP_RETURN_IF_ERROR(CheckRange("schema.chunk_floats", schema.chunk_floats(), kMaxChunkFloats));
   for (const TableSpec& table : schema.tables()) {
     AP_RETURN_IF_ERROR(CheckRange("dim of table '" + table.name() + "'", table.dim(), kMaxDim));
+    AP_RETURN_IF_ERROR(CheckSegments(table));
   }
   for (const BlockSpec& block : schema.blocks()) {
     AP_RETURN_IF_ERROR(CheckRange("number of floats of block '" + block.name() + "'",

@@ -103,4 +103,25 @@ void InitialValues::Fill(uint64_t stream, uint64_t first, std::span<float> out) 
   }
 }
 
+StatusOr<InitialRows> InitialRows::Create(const TableSpec& table) {
+  InitialRows rows;
+  if (table.segments().empty()) {
+    AP_ASSIGN_OR_RETURN(InitialValues values, InitialValues::Create(table.initializer()));
+    rows.segments_.push_back({table.dim(), values});
+  }
+  for (const RowSegment& segment : table.segments()) {
+    AP_ASSIGN_OR_RETURN(InitialValues values, InitialValues::Create(segment.initializer()));
+    rows.segments_.push_back({segment.dim(), values});
+  }
+  return rows;
+}
+
+void InitialRows::Fill(uint64_t stream, std::span<float> row) const {
+  size_t first = 0;
+  for (const Segment& segment : segments_) {
+    segment.values.Fill(stream, first, row.subspan(first, segment.dim));
+    first += segment.dim;
+  }
+}
+
 }  // namespace antiphon

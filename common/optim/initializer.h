@@ -7,10 +7,12 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/base/types.h"
 #include "proto/job.pb.h"
+#include "proto/parameters.pb.h"
 
 namespace antiphon {
 
@@ -35,6 +37,24 @@ class InitialValues {
   Shape shape_ = Shape::kConstant;
   float offset_ = 0;  // the constant, the lower end, the mean
   float scale_ = 0;   // the width of the range, the deviation
+};
+
+// Of the rows of a table, each segment of which may have its own. An element's number in the stream
+// is its place in the row, so that a row of one segment starts as one without.
+class InitialRows {
+ public:
+  // Fails where InitialValues does.
+  static StatusOr<InitialRows> Create(const TableSpec& table);
+
+  // row.size() is the table's dim.
+  void Fill(uint64_t stream, std::span<float> row) const;
+
+ private:
+  struct Segment {
+    uint32_t dim = 0;
+    InitialValues values;
+  };
+  std::vector<Segment> segments_;
 };
 
 }  // namespace antiphon

@@ -1,6 +1,7 @@
 // RowOptimizer: applies gradients to embedding rows.
 //
-// A row's floats are its weights [dim] followed by its optimizer state [state_floats()]. All
+// A row's floats are its weights [dim] followed by its optimizer state [state_floats()]. A row of
+// segments has the weights of all of them and then the state of each. All
 // optimizers are lazy: only rows that are present in a push change. Adam and AdamW count the
 // updates of each row in one more float of its state (exact up to 2^24, by then the correction is
 // 1); lazy Adam may count the table's pushes instead. Frozen after creation; any thread may call.
@@ -13,6 +14,7 @@
 
 #include "common/base/status.h"
 #include "proto/job.pb.h"
+#include "proto/parameters.pb.h"
 
 namespace antiphon {
 
@@ -45,5 +47,7 @@ class RowOptimizer {
 // Fails where MakeUpdateRule does. dim > 0.
 StatusOr<std::unique_ptr<RowOptimizer>> MakeRowOptimizer(const OptimizerConfig& config,
                                                          uint32_t dim);
+// That of a table, each segment of whose rows may have its own.
+StatusOr<std::unique_ptr<RowOptimizer>> MakeRowOptimizer(const TableSpec& table);
 
 }  // namespace antiphon

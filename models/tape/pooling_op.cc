@@ -48,17 +48,18 @@ template <typename T>
 void PoolRows(Tape<T>& tape, const Var<T>& table, const PoolingValues& values, Pooling pooling,
               const Var<T>& out) {
   const size_t dim = table.cols;
+  const size_t stride = table.stride;
   ForEachValue<T>(values, pooling, out.rows, [&](uint32_t row, size_t r, T factor) {
     DCHECK_LT(row, table.rows);
-    AddScaled(dim, factor, table.value + row * dim, out.value + r * out.stride);
+    AddScaled(dim, factor, table.value + row * stride, out.value + r * out.stride);
   });
-  tape.Record(out, [table, values, pooling, out, dim](Tape<T>& t) {
+  tape.Record(out, [table, values, pooling, out, dim, stride](Tape<T>& t) {
     if (!t.Wants(table)) {
       return;
     }
     T* grad = t.Grad(table);
     ForEachValue<T>(values, pooling, out.rows, [&](uint32_t row, size_t r, T factor) {
-      AddScaled(dim, factor, out.grad + r * out.stride, grad + row * dim);
+      AddScaled(dim, factor, out.grad + r * out.stride, grad + row * stride);
     });
   });
 }

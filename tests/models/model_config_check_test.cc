@@ -142,6 +142,48 @@ TEST(CheckModelConfigTest, ChecksTheWaysOfAFunnel) {
               HasSubstr("\"gift\" is empty or used twice"));
 }
 
+TEST(CheckModelConfigTest, PairsOfFeaturesNeedOneWidth) {
+  const Job unequal = SampleJob(R"(model_class: "DeepFM" deepfm {
+      task_towers { tower_name: "click" label_name: "click" } })");
+  const Job below = SampleJob(MmoeText() + " fm {}");
+  Job deep = SampleJob(R"(model_class: "FM" fm_model {
+      task_towers { tower_name: "click" label_name: "click" dnn {} } })");
+  Job twice = SampleJob(R"(fm {} model_class: "FM" fm_model {
+      task_towers { tower_name: "click" label_name: "click" } })");
+  for (Job* job : {&deep, &twice}) {
+    job->mutable_feature_config()->mutable_features(0)->set_embedding_dim(3);
+  }
+
+  for (const Job& job : {unequal, below}) {
+    const std::vector<FieldError> errors = CheckModelConfig(job);
+    ASSERT_EQ(errors.size(), 2U);
+    EXPECT_EQ(errors[0].path, "feature_config.features[2].embedding_dim");
+    EXPECT_THAT(errors[0].message, HasSubstr("got 3, expected 4 as feature \"user\" has"));
+  }
+  EXPECT_THAT(TheError(deep), HasSubstr("model_config.fm_model.task_towers[0].dnn: is not read"));
+  EXPECT_THAT(TheError(twice), HasSubstr("model_config.fm: is not read"));
+}
+
+TEST(ParameterSchemaTest, WeightsOfPairsAreASegmentOfTheRow) {
+  Job job = SampleJob(MmoeText() + " fm { linear_optimizer_config { ftrl_optimizer {} } }");
+  job.mutable_feature_config()->mutable_features(0)->set_embedding_dim(3);
+
+  StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
+
+  ASSERT_TRUE(schema.ok()) << schema.status();
+  const TableSpec& table = schema->tables(0);
+  EXPECT_EQ(table.dim(), 4U);
+  ASSERT_EQ(table.segments_size(), 2);
+  EXPECT_EQ(table.segments(0).dim(), 1U);
+  EXPECT_TRUE(table.segments(0).optimizer().has_ftrl_optimizer());
+  EXPECT_TRUE(table.segments(0).initializer().has_constant_initializer());
+  EXPECT_EQ(table.segments(1).dim(), 3U);
+  EXPECT_TRUE(table.segments(1).optimizer().has_rowwise_adagrad_optimizer());
+  EXPECT_TRUE(table.segments(1).initializer().has_normal_initializer());
+  // Three weights before the features, three products behind them.
+  EXPECT_EQ(schema->blocks(0).cols(), 3U + 3 + 3 + 3 + 3 + 3);
+}
+
 TEST(ModelLabelsTest, WhatIsMeasuredHasNames) {
   const Job named = SampleJob(R"(model_class: "ESMM" esmm {
       ctr_tower { tower_name: "ctr" label_name: "click" }

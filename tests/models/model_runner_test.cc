@@ -351,6 +351,18 @@ TEST_F(ModelRunnerTest, EsmmPredictsClickAndConversion) {
   }
 }
 
+TEST_F(ModelRunnerTest, GradientsOfPairsReachBothPartsOfARow) {
+  for (const char* fm :
+       {" fm { mode: BI_VECTOR }", " fm { mode: LOGIT }", " fm { mode: KERNEL }"}) {
+    Job job = SampleJob(SmoothMmoe() + fm);
+    job.mutable_feature_config()->mutable_features(0)->set_embedding_dim(3);
+    Build(job);
+    SampleStep step(schema_, 9, 23);
+
+    ExpectGradientsOfLoss(step, 9);
+  }
+}
+
 TEST_F(ModelRunnerTest, FunnelGradientsAreThoseOfTheLoss) {
   Build(SampleJob(R"(model_class: "Funnel" funnel {
       bottom_dnn { hidden_units: 4 activation: "tanh" }

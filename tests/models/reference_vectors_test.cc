@@ -56,6 +56,9 @@ struct VectorCase {
   // Block of the model -> parameters of the vector, one below the other.
   std::map<std::string, std::vector<std::string>> blocks;
   std::vector<InputScene> scenes = {};
+  // For pairs of features: columns of plain weights before the rest, and three fields after them.
+  uint32_t linear = 0;
+  uint32_t field_dim = 0;
   // Blocks that the vector has in another form: their values, and gradients, made from it.
   using Derived = std::function<std::vector<double>(const json& vector, const char* section)>;
   std::map<std::string, Derived> derived = {};
@@ -344,6 +347,50 @@ VectorCase Esm2Case() {
   return c;
 }
 
+constexpr char kTwoTowers[] = R"( task_towers { tower_name: "tower0" dnn { hidden_units: 3 } }
+                                   task_towers { tower_name: "tower1" dnn { hidden_units: 3 } } })";
+
+VectorCase EsmmFmCase() {
+  VectorCase c = EsmmCase("esmm_fm", "");
+  c.config += " fm { mode: BI_VECTOR }";
+  c.inputs = {{"w"}, {"e"}};
+  c.linear = 3;
+  c.field_dim = 2;
+  return c;
+}
+
+VectorCase FmCase(const std::string& vector, const std::string& config,
+                  const std::string& weights) {
+  VectorCase c = {vector, config, {{weights}, {"e"}, {"x"}}, {}};
+  c.linear = weights == "w" ? 3 : 2;
+  c.field_dim = 2;
+  AddTower("tower0", c.blocks);
+  AddTower("tower1", c.blocks);
+  return c;
+}
+
+VectorCase DeepFmCase() {
+  return FmCase("deepfm", std::string(R"(model_class: "DeepFM" deepfm {)") + kTwoTowers, "wsum");
+}
+
+VectorCase FmLogitCase() {
+  VectorCase c = FmCase(
+      "fm_logit", std::string(R"(fm { mode: LOGIT } model_class: "DNN" dnn_model {)") + kTwoTowers,
+      "wsum");
+  c.blocks["fm.scale.0"] = {"s0"};
+  c.blocks["fm.scale.1"] = {"s1"};
+  return c;
+}
+
+VectorCase FmKernelCase() {
+  VectorCase c = FmCase(
+      "fm_kernel",
+      std::string(R"(fm { mode: KERNEL } model_class: "DNN" dnn_model {)") + kTwoTowers, "w");
+  c.blocks["fm.kernel"] = {"U0", "U1", "U2"};
+  c.blocks["fm.kernel_scale"] = {"r"};
+  return c;
+}
+
 // The scene of each row of the vector; empty without scenes.
 std::vector<int> ScenesOf(const json& inputs) {
   return inputs.contains("scene") ? inputs["scene"].get<std::vector<int>>() : std::vector<int>();
@@ -373,7 +420,7 @@ std::vector<std::vector<double>> InputRows(const json& vector, const char* secti
     for (size_t r = 0; r < rows.size(); ++r) {
       const bool has_row = part.of_scene < 0 || scenes[r] == part.of_scene;
       const std::vector<double> values =
-          has_row ? Flat(matrix[next++]) : std::vector<double>(matrix[0].size(), 0);
+          has_row ? Flat(matrix[next++]) : std::vector<double>(Flat(matrix[0]).size(), 0);
       rows[r].insert(rows[r].end(), values.begin(), values.end());
     }
   }
@@ -421,7 +468,7 @@ std::vector<TaskColumn> Tasks(const json& inputs, const std::string& name) {
     double omega = 1;
     if (inputs.contains("omega"))
       omega = inputs["omega"][k].get<double>();
-    if (funnel && k == 1)
+    if (funnel && k == 1 && inputs.contains("lam"))
       omega = inputs["lam"][0].get<double>();
     columns[k].scale = omega / (name == "esmm_sum" ? 1 : total);
   }
@@ -459,9 +506,13 @@ class VectorRun {
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(case_.config, &config));
     InputShape shape;
     for (const InputPart& part : case_.inputs) {
-      const auto width = static_cast<uint32_t>(vector_["inputs"][part.name][0].size());
+      const auto width = static_cast<uint32_t>(Flat(vector_["inputs"][part.name][0]).size());
       shape.groups.push_back({part.name, shape.width, width});
       shape.width += width;
+    }
+    shape.linear = case_.linear;
+    for (uint32_t f = 0; case_.field_dim > 0 && f < 3; ++f) {
+      shape.fields.push_back({case_.linear + f * case_.field_dim, case_.field_dim});
     }
     shape.scenes = case_.scenes;
     for (InputScene& scene : shape.scenes) {
@@ -653,7 +704,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(MlpCase(), SharedBottomCase(), MmoeCase(), OmoeCase(), PleCase(),
                     EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
                     EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), Esm2Case(),
-                    UmsCase("ums"), UmsCase("ums_zero_init"), StarCase(), PepNetCase()),
+                    EsmmFmCase(), DeepFmCase(), FmLogitCase(), FmKernelCase(), UmsCase("ums"),
+                    UmsCase("ums_zero_init"), StarCase(), PepNetCase()),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 
 TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {

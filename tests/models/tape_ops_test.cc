@@ -15,6 +15,7 @@
 #include "models/tape/linear_ops.h"
 #include "models/tape/loss_ops.h"
 #include "models/tape/norm_ops.h"
+#include "models/tape/pair_ops.h"
 #include "models/tape/pooling_op.h"
 #include "models/tape/row_ops.h"
 #include "models/tape/segment_ops.h"
@@ -179,6 +180,8 @@ constexpr FunnelStep kProduct[] = {{.logit = 1}, {.logit = 0, .yes = 0}};
 constexpr FunnelStep kMixture[] = {
     {.logit = 2}, {.logit = 3}, {.logit = 1, .yes = 0, .no = 1}, {.logit = 0, .yes = 2}};
 
+constexpr uint32_t kFields[] = {0, 4, 2};
+
 D PoolInto(Tape<double>& t, const D& table, const float* weights, Pooling pooling) {
   D out = t.New(4, table.cols + 3, table.depends);
   std::fill_n(out.value, out.size(), 0.0);
@@ -190,6 +193,18 @@ D PoolInto(Tape<double>& t, const D& table, const float* weights, Pooling poolin
 std::vector<OpCase> PoolingAndLossCases() {
   const Target<double> target{kLabel.data(), kWeight.data()};
   return {
+      Matrix("PairProducts", {{4, 6}},
+             [](Tape<double>& t, const Leaves& x) {
+               return PairProducts<double>(t, x[0], kFields, 2);
+             }),
+      Matrix("SumColumns", {{4, 5}},
+             [](Tape<double>& t, const Leaves& x) { return SumColumns(t, Inner(x[0])); }),
+      Matrix("ScaleBlocks", {{4, 6}, {1, 4}},
+             [](Tape<double>& t, const Leaves& x) { return ScaleBlocks(t, x[0], x[1], 2); }),
+      Matrix("PoolColumnsOfATable", {{3, 5}},
+             [](Tape<double>& t, const Leaves& x) {
+               return PoolInto(t, Inner(x[0]), kWeights, Pooling::kMean);
+             }),
       Matrix("PoolSum", {{3, 2}},
              [](Tape<double>& t, const Leaves& x) {
                return PoolInto(t, x[0], nullptr, Pooling::kSum);

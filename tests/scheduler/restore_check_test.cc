@@ -58,6 +58,9 @@ TEST(RestoreCheckTest, NamesTheDifference) {
   EXPECT_THAT(ErrorAfter([](auto& s) { s.set_chunk_floats(8); }), HasSubstr("chunk_floats is 64"));
   EXPECT_THAT(ErrorAfter([](auto& s) { s.clear_tables(); }),
               HasSubstr("table user is in the snapshot and not in the job"));
+  EXPECT_THAT(
+      ErrorAfter([](auto& s) { s.mutable_tables(0)->add_segments()->set_dim(8); }),
+      HasSubstr("table user's number of row segments is 0 in the snapshot and 1 in the job"));
   EXPECT_THAT(ErrorAfter([](auto& s) { s.mutable_tables(0)->set_name("item"); }),
               HasSubstr("table 0 is user in the snapshot and item in the job"));
   EXPECT_THAT(ErrorAfter([](auto& s) {

@@ -310,5 +310,43 @@ TEST(RowTableTest, NamesTheTableWhoseOptimizerIsWrong) {
   EXPECT_THAT(RowTable::Create(options).status().message(), HasSubstr("table 'user'"));
 }
 
+TEST(RowTableTest, ARowOfSegmentsTrainsOnFromItsSnapshot) {
+  TableSpec spec = Spec(4);
+  RowSegment& bias = *spec.add_segments();
+  bias.set_dim(1);
+  bias.mutable_optimizer()->mutable_ftrl_optimizer();
+  bias.mutable_initializer()->mutable_constant_initializer();
+  RowSegment& vector = *spec.add_segments();
+  vector.set_dim(3);
+  *vector.mutable_optimizer() = spec.optimizer();
+  *vector.mutable_initializer() = spec.initializer();
+  spec.clear_optimizer();
+  spec.clear_initializer();
+  std::vector<ShardId> shards(kShards);
+  std::iota(shards.begin(), shards.end(), 0U);
+  const RowTableOptions options = {
+      .table = 4, .spec = spec, .seed = 11, .shard_count = kShards, .owned_shards = shards};
+  auto first = RowTable::Create(options);
+  auto second = RowTable::Create(options);
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status();
+  const std::vector<Key> keys = {1, 2, 3, 77};
+  LookupAll(**first, keys, LookupMode::kCreate);
+  EXPECT_EQ(WeightsOf(**first, keys)[0], 0);
+  EXPECT_NE(WeightsOf(**first, keys)[1], 0);
+  EXPECT_EQ((*first)->layout().state_floats, 2U + 1) << "z and n of FTRL, one accumulator";
+
+  Train(**first, keys);
+  for (ShardId shard = 0; shard < kShards; ++shard) {
+    (*first)->ForEachRow(shard, [&](const std::byte* row) {
+      EXPECT_TRUE((*second)->Insert(HeaderOf(row), (*first)->layout().values(row)).ok());
+    });
+  }
+  (*second)->set_push_count((*first)->push_count());
+  Train(**first, keys);
+  Train(**second, keys);
+
+  EXPECT_EQ(WeightsOf(**first, keys), WeightsOf(**second, keys));
+}
+
 }  // namespace
 }  // namespace antiphon

@@ -76,5 +76,23 @@ TEST(ChunkLayoutTest, RefusesSchemaWithoutSizes) {
   EXPECT_THAT(CheckSchema(schema).message(), HasSubstr("schema.shard_count is 0"));
 }
 
+TEST(CheckSchemaTest, SegmentsFillTheRow) {
+  ParameterSchema schema;
+  schema.set_shard_count(1);
+  schema.set_chunk_floats(1);
+  TableSpec& table = *schema.add_tables();
+  table.set_name("user");
+  table.set_dim(4);
+  table.add_segments()->set_dim(1);
+  table.add_segments()->set_dim(2);
+
+  const Status status = CheckSchema(schema);
+
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("add up to 3, expected its dim, 4"));
+  table.mutable_segments(1)->set_dim(3);
+  EXPECT_TRUE(CheckSchema(schema).ok());
+}
+
 }  // namespace
 }  // namespace antiphon

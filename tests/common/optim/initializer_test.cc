@@ -136,5 +136,28 @@ TEST(InitialValuesTest, RefusesImpossibleShapes) {
   EXPECT_THAT(InitialValues::Create(Uniform(-3e38, 3e38)).status().message(), HasSubstr("width"));
 }
 
+TEST(InitialRowsTest, ASegmentStartsWhereItStandsInTheRow) {
+  TableSpec one;
+  one.set_dim(5);
+  one.mutable_initializer()->mutable_normal_initializer()->set_stddev(1);
+  TableSpec two;
+  two.set_dim(5);
+  two.add_segments()->set_dim(2);
+  two.mutable_segments(0)->mutable_initializer()->mutable_constant_initializer();
+  two.add_segments()->set_dim(3);
+  *two.mutable_segments(1)->mutable_initializer() = one.initializer();
+  const auto whole = InitialRows::Create(one);
+  const auto parts = InitialRows::Create(two);
+  ASSERT_TRUE(whole.ok() && parts.ok());
+  std::vector<float> a(5);
+  std::vector<float> b(5, 7);
+
+  whole->Fill(RowStream(1, 2, 3), a);
+  parts->Fill(RowStream(1, 2, 3), b);
+
+  a[0] = a[1] = 0;
+  EXPECT_EQ(a, b);
+}
+
 }  // namespace
 }  // namespace antiphon

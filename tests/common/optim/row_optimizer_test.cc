@@ -267,5 +267,55 @@ TEST(DenseOptimizerTest, RefusesOptimizersOfWholeRows) {
   }
 }
 
+// A bias by FTRL, then a vector by `vector`.
+TableSpec TwoSegments(const std::string& vector) {
+  TableSpec table;
+  table.set_dim(4);
+  table.add_segments()->set_dim(1);
+  *table.mutable_segments(0)->mutable_optimizer() =
+      ParseConfig("ftrl_optimizer {" + Rate("0.1") + "}");
+  table.add_segments()->set_dim(3);
+  *table.mutable_segments(1)->mutable_optimizer() = ParseConfig(vector);
+  return table;
+}
+
+TEST(SegmentedRowsTest, EachSegmentMovesAsARowOfItsOwn) {
+  for (const std::string vector :
+       {"rowwise_adagrad_optimizer {", "adam_optimizer {", "lazy_adam_optimizer {",
+        "lazy_adam_optimizer { bias_step: GLOBAL ", "group_ftrl_optimizer {"}) {
+    SCOPED_TRACE(vector);
+    const std::string config = vector + Rate("0.1") + "}";
+    const auto whole = MakeRowOptimizer(TwoSegments(config));
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    const auto bias = MakeRows("ftrl_optimizer {" + Rate("0.1") + "}", 1);
+    const auto embedding = MakeRows(config, 3);
+    ASSERT_EQ((*whole)->state_floats(), bias->state_floats() + embedding->state_floats());
+    std::vector<float> row((*whole)->row_floats(), 0.5F);
+    std::vector<float> a(bias->row_floats(), 0.5F);
+    std::vector<float> b(embedding->row_floats(), 0.5F);
+    (*whole)->InitState(row.data());
+    bias->InitState(a.data());
+    embedding->InitState(b.data());
+    Rng rng(3);
+
+    for (uint64_t push = 1; push <= 20; ++push) {
+      float gradients[8];  // of two rows, the first of which is absent
+      for (float& gradient : gradients)
+        gradient = static_cast<float>(rng.Normal());
+      float* const rows[] = {nullptr, row.data()};
+      (*whole)->Apply(rows, gradients, push);
+      float* const row_a[] = {a.data()};
+      float* const row_b[] = {b.data()};
+      bias->Apply(row_a, gradients + 4, push);
+      embedding->Apply(row_b, gradients + 5, push);
+    }
+
+    std::vector<float> expected = {a[0], b[0], b[1], b[2]};
+    expected.insert(expected.end(), a.begin() + 1, a.end());
+    expected.insert(expected.end(), b.begin() + 3, b.end());
+    EXPECT_EQ(row, expected);
+  }
+}
+
 }  // namespace
 }  // namespace antiphon
