@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "common/optim/loss_balance.h"
+
 namespace antiphon {
 
 BlockId BlockList::Add(const std::string& name, uint32_t rows, uint32_t cols, Kind kind) {
@@ -48,6 +50,13 @@ BlockId BlockList::AddLike(BlockId id, const std::string& name, float value) {
   const BlockId added = Add(name, rows, cols, is_weights(id) ? Kind::kWeights : Kind::kVector);
   specs_[added].mutable_initializer()->mutable_constant_initializer()->set_value(value);
   return added;
+}
+
+BlockId BlockList::AddTaskWeights(const LossBalance& rule, uint32_t tasks) {
+  const BlockId id = Add("task_weights", kBalanceRows, tasks, Kind::kVector);
+  *specs_[id].mutable_loss_balance() = rule;
+  specs_[id].mutable_initializer()->mutable_constant_initializer()->set_value(1);
+  return id;
 }
 
 }  // namespace antiphon

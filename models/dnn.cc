@@ -1,11 +1,13 @@
 #include "models/dnn.h"
 
+#include "models/isolation.h"
+
 namespace antiphon {
 
 template <typename T>
 DnnTowers<T>::DnnTowers(const DnnModel& config, const InputShape& input, BlockList& blocks) {
   for (const TaskTower& tower : config.task_towers()) {
-    towers_.emplace_back(tower.tower_name(), input.width, tower.dnn(), blocks);
+    towers_.emplace_back(tower, input.width, blocks);
   }
 }
 
@@ -13,7 +15,7 @@ template <typename T>
 void DnnTowers<T>::Forward(const Pass<T>& pass, const Var<T>& input,
                            std::span<Var<T>> logits) const {
   for (size_t k = 0; k < towers_.size(); ++k) {
-    logits[k] = towers_[k].Forward(pass, input);
+    logits[k] = towers_[k].Forward(pass, TowerInput(input, towers_[k].isolation()));
   }
 }
 

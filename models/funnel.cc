@@ -4,6 +4,7 @@
 #include <string>
 
 #include "models/esmm.h"
+#include "models/isolation.h"
 #include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 
@@ -81,6 +82,7 @@ FunnelModel<T>::FunnelModel(const Funnel& config, const InputShape& input, Block
   for (const FunnelEvent& event : config.events()) {
     for (const std::string& name : TowerNames(event)) {
       towers_.emplace_back(name, bottom_.outputs(), event.tower().dnn(), blocks);
+      isolation_.push_back(event.tower().isolate());
     }
     if (event.after_size() + event.after_not_size() > 0) {
       conditionals_.push_back(has_loss_.size());
@@ -162,9 +164,9 @@ std::vector<TaskEvent> FunnelModel<T>::Events(const Esmm& config) {
 template <typename T>
 void FunnelModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
                              std::span<Var<T>> logits) const {
-  const Var<T> shared = bottom_.Forward(pass, input);
+  const Var<T> shared = bottom_.Forward(pass, input, pass.shared);
   for (size_t i = 0; i < towers_.size(); ++i) {
-    logits[i] = towers_[i].Forward(pass, shared);
+    logits[i] = towers_[i].Forward(pass, TowerInput(shared, isolation_[i]));
   }
 }
 

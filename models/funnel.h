@@ -44,7 +44,8 @@ class FunnelModel final : public Model<T> {
   std::vector<bool> has_loss_;        // [event]
   bool stop_earlier_grad_;
   Mlp bottom_;
-  std::vector<Tower> towers_;  // one a logit
+  std::vector<Tower> towers_;                    // one a logit
+  std::vector<TaskTower::Isolation> isolation_;  // of each
 };
 
 }  // namespace antiphon

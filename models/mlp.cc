@@ -57,14 +57,25 @@ Mlp::Mlp(const std::string& name, uint32_t inputs, const DNN& config, uint32_t s
 }
 
 template <typename T>
-Var<T> Mlp::ForwardLayer(const Pass<T>& pass, size_t index, const Var<T>& x) const {
+Var<T> Mlp::ForwardLayer(const Pass<T>& pass, size_t index, const Var<T>& x,
+                         SharedLayer<T>* shared) const {
   const Layer& layer = layers_[index];
-  // The networks of a stack share the first layer's input; above it each has its own columns.
-  const uint32_t count = index == 0 ? 1 : stack_;
   const Activation fused = FusedActivation(layer.activation);
   const bool norm = layer.norm_gamma != kNoBlock;
+  const Activation on_the_way = norm ? Activation::kLinear : fused;
+  // The networks of a stack share the first layer's input; above it each has its own columns.
+  const uint32_t count = index == 0 ? 1 : stack_;
   Var<T> y = StackedLinear(pass.tape, x, pass.block(layer.weight), pass.block(layer.bias), count,
-                           norm ? Activation::kLinear : fused);
+                           on_the_way);
+  if (shared != nullptr && index + 1 == layers_.size()) {
+    *shared = {.input = x,
+               .weight = pass.block(layer.weight),
+               .output = y,
+               .stack = stack_,
+               .reads_whole_input = count == 1,
+               .activation = on_the_way,
+               .above = pass.tape.Mark()};
+  }
   if (norm) {
     y = LayerNorm(pass.tape, y, pass.block(layer.norm_gamma), pass.block(layer.norm_beta), stack_);
     if (fused != Activation::kLinear) {
@@ -83,10 +94,10 @@ Var<T> Mlp::ForwardLayer(const Pass<T>& pass, size_t index, const Var<T>& x) con
 }
 
 template <typename T>
-Var<T> Mlp::Forward(const Pass<T>& pass, const Var<T>& x) const {
+Var<T> Mlp::Forward(const Pass<T>& pass, const Var<T>& x, SharedLayer<T>* shared) const {
   Var<T> y = x;
   for (size_t i = 0; i < layers_.size(); ++i) {
-    y = ForwardLayer(pass, i, y);
+    y = ForwardLayer(pass, i, y, shared);
   }
   return y;
 }
@@ -98,6 +109,11 @@ Tower::Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockL
                   ? blocks.AddWeights(name + ".logit.weight", hidden_.outputs(), 1, 1)
                   : blocks.AddEqualWeights(name + ".logit.weight", hidden_.outputs(), 1, 0)),
       bias_(blocks.AddVector(name + ".logit.bias", 1, 0)) {}
+
+Tower::Tower(const TaskTower& task, uint32_t inputs, BlockList& blocks)
+    : Tower(task.tower_name(), inputs, task.dnn(), blocks) {
+  isolation_ = task.isolate();
+}
 
 template <typename T>
 Var<T> Tower::ForwardLayer(const Pass<T>& pass, size_t layer, const Var<T>& x) const {
@@ -112,8 +128,13 @@ Var<T> Tower::Forward(const Pass<T>& pass, const Var<T>& x) const {
   return ForwardLayer(pass, hidden_.layer_count(), hidden_.Forward(pass, x));
 }
 
-template Var<float> Mlp::Forward(const Pass<float>&, const Var<float>&) const;
-template Var<double> Mlp::Forward(const Pass<double>&, const Var<double>&) const;
+template Var<float> Mlp::Forward(const Pass<float>&, const Var<float>&, SharedLayer<float>*) const;
+template Var<double> Mlp::Forward(const Pass<double>&, const Var<double>&,
+                                  SharedLayer<double>*) const;
+template Var<float> Mlp::ForwardLayer(const Pass<float>&, size_t, const Var<float>&,
+                                      SharedLayer<float>*) const;
+template Var<double> Mlp::ForwardLayer(const Pass<double>&, size_t, const Var<double>&,
+                                       SharedLayer<double>*) const;
 template Var<float> Tower::Forward(const Pass<float>&, const Var<float>&) const;
 template Var<double> Tower::Forward(const Pass<double>&, const Var<double>&) const;
 template Var<float> Tower::ForwardLayer(const Pass<float>&, size_t, const Var<float>&) const;

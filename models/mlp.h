@@ -23,13 +23,15 @@ class Mlp {
   Mlp(const std::string& name, uint32_t inputs, const DNN& config, uint32_t stack,
       BlockList& blocks);
 
+  // With `shared` its last layer is described there, when it has one.
   template <typename T>
-  Var<T> Forward(const Pass<T>& pass, const Var<T>& x) const;
+  Var<T> Forward(const Pass<T>& pass, const Var<T>& x, SharedLayer<T>* shared = nullptr) const;
 
   // Layer by layer: what Forward does, for a model that has something to say in between.
   size_t layer_count() const { return layers_.size(); }
   template <typename T>
-  Var<T> ForwardLayer(const Pass<T>& pass, size_t layer, const Var<T>& x) const;
+  Var<T> ForwardLayer(const Pass<T>& pass, size_t index, const Var<T>& x,
+                      SharedLayer<T>* shared = nullptr) const;
 
   uint32_t inputs(size_t layer) const { return layers_[layer].inputs; }
   uint32_t outputs() const { return outputs_; }  // of one network
@@ -59,6 +61,10 @@ class Tower {
   enum class Start { kRandom, kSilent };
   Tower(const std::string& name, uint32_t inputs, const DNN& config, BlockList& blocks,
         Start start = Start::kRandom);
+  // That of a task.
+  Tower(const TaskTower& task, uint32_t inputs, BlockList& blocks);
+
+  TaskTower::Isolation isolation() const { return isolation_; }
 
   // rows x 1
   template <typename T>
@@ -73,6 +79,7 @@ class Tower {
   Var<T> ForwardLayer(const Pass<T>& pass, size_t layer, const Var<T>& x) const;
 
  private:
+  TaskTower::Isolation isolation_ = TaskTower::NONE;
   Mlp hidden_;
   BlockId weight_;
   BlockId bias_;

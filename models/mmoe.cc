@@ -1,5 +1,6 @@
 #include "models/mmoe.h"
 
+#include "models/isolation.h"
 #include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 
@@ -19,7 +20,7 @@ MmoeModel<T>::MmoeModel(const MMoE& config, const InputShape& input, BlockList& 
     if (!config.one_gate()) {
       add_gate(tower.tower_name() + ".gate");
     }
-    towers_.emplace_back(tower.tower_name(), experts_.outputs(), tower.dnn(), blocks);
+    towers_.emplace_back(tower, experts_.outputs(), blocks);
   }
 }
 
@@ -32,13 +33,19 @@ void MmoeModel<T>::Check(const MMoE& config, const ModelChecks& checks) {
 template <typename T>
 void MmoeModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
                            std::span<Var<T>> logits) const {
-  const Var<T> experts = experts_.Forward(pass, input);
-  Var<T> mixed;
+  const Var<T> experts = experts_.Forward(pass, input, pass.shared);
+  const bool is_one = gates_.size() < towers_.size();
+  Var<T> gate;
   for (size_t k = 0; k < towers_.size(); ++k) {
+    // An isolated task trains its gate: the stop lies before the gate and before what it mixes. A
+    // gate that all tasks share is none of its own.
+    const TaskTower::Isolation isolation = towers_[k].isolation();
     if (k < gates_.size()) {
-      mixed = MixBlocks(pass.tape, experts, gates_[k].Forward(pass, input));
+      gate = gates_[k].Forward(pass, is_one ? input : TowerInput(input, isolation));
     }
-    logits[k] = towers_[k].Forward(pass, mixed);
+    const Var<T> weights = is_one ? TowerInput(gate, isolation) : gate;
+    logits[k] =
+        towers_[k].Forward(pass, MixBlocks(pass.tape, TowerInput(experts, isolation), weights));
   }
 }
 

@@ -135,11 +135,14 @@ std::unique_ptr<Model<T>> MakeModel(const ModelConfig& config, const InputShape&
   const FieldDescriptor* field = FindModelField(config.model_class());
   CHECK(field != nullptr) << "the job was not checked";
   const auto make = [&](const InputShape& shape) {
-    return VisitModel(field->number(), config,
-                      [&](const auto& choice, const auto& message) -> std::unique_ptr<Model<T>> {
-                        using Class = typename std::decay_t<decltype(choice)>::template Class<T>;
-                        return std::make_unique<Class>(message, shape, blocks);
-                      });
+    std::unique_ptr<Model<T>> model =
+        VisitModel(field->number(), config,
+                   [&](const auto& choice, const auto& message) -> std::unique_ptr<Model<T>> {
+                     using Class = typename std::decay_t<decltype(choice)>::template Class<T>;
+                     return std::make_unique<Class>(message, shape, blocks);
+                   });
+    model->set_losses(LossSpecs(config));
+    return model;
   };
   if (!config.has_fm()) {
     return make(input);

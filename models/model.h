@@ -11,14 +11,17 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/block_list.h"
 #include "models/scene_order.h"
+#include "models/shared_layer.h"
 #include "models/tape/elementwise_ops.h"
 #include "models/tape/loss_ops.h"
 #include "models/tape/tape.h"
 #include "models/task_events.h"
+#include "models/task_loss.h"
 #include "proto/job.pb.h"
 
 namespace google::protobuf {
@@ -37,6 +40,8 @@ struct Pass {
   enum class Purpose { kScore, kTrain } purpose = Purpose::kScore;  // dropout only in training
   DropoutSeed dropout;
   std::span<const SceneRows> scenes = {};  // all rows, for a model that wants them by scene
+  // Where the model says which layer is the last one that all tasks share; null: nobody asks.
+  SharedLayer<T>* shared = nullptr;
 
   const Var<T>& block(BlockId id) const { return blocks[id]; }
 
@@ -122,15 +127,21 @@ class Model {
                       std::span<const Target<T>> targets, std::span<const T> scales,
                       std::span<double> sums) const {
     for (size_t k = 0; k < targets.size(); ++k) {
-      sums[k] = LogLoss(tape, logits[k], targets[k], &scales[k]);
+      sums[k] = TaskLoss(tape, losses_[k], logits, k, targets[k], &scales[k]);
     }
   }
 
-  // The logit of what task k predicts, for row r; from the number of tasks on, those of the events
-  // that have a conditional_name, in order.
+  // The logit of what task k predicts, for row r, or the output of a regression or a ranking; from
+  // the number of tasks on, logits of the events that have a conditional_name, in order.
   virtual float PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const {
-    return static_cast<float>(logits[k].value[r]);
+    return static_cast<float>(PredictedLogitOf(losses_[k], logits[k].value[r]));
   }
+
+  // By task; MakeModel gives them.
+  void set_losses(std::vector<LossSpec> losses) { losses_ = std::move(losses); }
+
+ private:
+  std::vector<LossSpec> losses_;
 };
 
 // The field of ModelConfig that the model reads when model_class is this.

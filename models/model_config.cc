@@ -9,6 +9,7 @@
 
 #include "common/data/field_checks.h"
 #include "models/model.h"
+#include "models/task_loss.h"
 
 namespace antiphon {
 namespace {
@@ -101,10 +102,14 @@ std::vector<std::string> MeasureNames(const ModelConfig& model) {
 LabelColumns ModelLabels(const ModelConfig& model) {
   LabelColumns labels;
   for (const TowerRef& ref : Towers(model)) {
-    IndexOf(ref.tower->label_name(), labels.names);
+    const uint32_t label = IndexOf(ref.tower->label_name(), labels.names);
+    labels.ranges.resize(labels.names.size(), RangeOf(ref.tower->loss_type()));
+    // Several towers may read it: it has to please the one that takes least.
+    labels.ranges[label] = std::min(labels.ranges[label], RangeOf(ref.tower->loss_type()));
     if (ref.tower->has_task_space_indicator_label()) {
       IndexOf(ref.tower->task_space_indicator_label(), labels.names);
     }
+    labels.ranges.resize(labels.names.size(), LabelRange::kZeroOrOne);
   }
   const std::vector<TowerRef> towers = Towers(model);
   const std::vector<TaskEvent> events = TaskEventsOf(model);

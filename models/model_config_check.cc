@@ -10,6 +10,7 @@
 #include "common/data/feature_columns.h"
 #include "common/data/field_checks.h"
 #include "models/feature_group_check.h"
+#include "models/loss_check.h"
 #include "models/model.h"
 #include "models/model_checks.h"
 #include "models/model_config.h"
@@ -51,6 +52,7 @@ class ModelChecker {
     }
     CheckTowers();
     CheckFm(*field);
+    CheckLosses(job_, checks_);
     CheckScenes();
     return checks_.Take();
   }

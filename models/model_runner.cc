@@ -1,6 +1,7 @@
 #include "models/model_runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -68,9 +69,12 @@ ModelRunner::ModelRunner(const Job& job, std::vector<BlockId> block_places, cons
       layout_(MakeInputLayout(job)),
       sequences_(layout_, block_list_),
       model_(MakeModel<float>(job.model_config(), layout_.shape, block_list_)),
+      balance_(job.model_config(), block_list_),
       targets_(job),
       fork_join_(options.compute_threads) {
+  balance_.PlaceBlocks(block_places_);
   const size_t tasks = targets_.task_count();
+  measured_.resize(tasks);
   for (int i = 0; i < options.compute_threads; ++i) {
     Slice& slice = *slices_.emplace_back(std::make_unique<Slice>(gemm_));
     slice.buffers.blocks.resize(block_list_.specs().size());
@@ -83,6 +87,8 @@ ModelRunner::ModelRunner(const Job& job, std::vector<BlockId> block_places, cons
     slice.scales.resize(tasks);
     slice.sums.resize(tasks);
     slice.totals.resize(tasks);
+    slice.square_sums.resize(tasks);
+    probes_.push_back(&slice.probe);
   }
 }
 
@@ -100,6 +106,10 @@ void ModelRunner::Train(const StepInput& input, uint64_t dropout_seed, StepGradi
   }
   Run(input, &gradients, output);
   fork_join_.Run([this](int index) { MergeSlices(index); });
+  if (balance_.projects()) {
+    ProjectGradients();
+  }
+  PushBalance();
 }
 
 void ModelRunner::Score(const StepInput& input, StepOutput& output) {
@@ -110,8 +120,11 @@ void ModelRunner::Run(const StepInput& input, StepGradients* gradients, StepOutp
   step_.input = &input;
   step_.gradients = gradients;
   step_.output = &output;
+  step_.measures_norms = gradients != nullptr && balance_.MeasuresNorms(step_.dropout_seed);
   targets_.Fill(*input.batch);
   order_.Sort(*input.batch, model_->grouping());
+  balance_.ReadWeights(input.blocks);
+  balance_.Describe(output);
   PlanScales();
   output.logits.resize(targets_.measure_count());
   for (std::vector<float>& logits : output.logits) {
@@ -124,14 +137,16 @@ void ModelRunner::Run(const StepInput& input, StepGradients* gradients, StepOutp
 void ModelRunner::PlanScales() {
   step_.dense_scale.clear();
   step_.sum_scale.clear();
-  step_.one_pass = true;
+  step_.one_pass = !balance_.projects();
   double divisor = 0;  // of the tasks that have one
   for (size_t k = 0; k < targets_.task_count(); ++k) {
     const double own = targets_.divisor(k);
-    const double weight = targets_.task_weight(k);
-    step_.sum_scale.push_back(static_cast<float>(weight));
+    const double weight = TowerWeight(k);
+    const bool trains_embeddings = targets_.trains_embeddings(k);
+    step_.sum_scale.push_back(trains_embeddings ? static_cast<float>(weight) : 0);
     step_.dense_scale.push_back(own > 0 ? static_cast<float>(weight / own) : 0);
-    if (own > 0) {
+    if (own > 0 && weight > 0) {
+      step_.one_pass = step_.one_pass && trains_embeddings;
       step_.one_pass = step_.one_pass && (divisor == 0 || divisor == own);
       divisor = own;
     }
@@ -166,12 +181,17 @@ void ModelRunner::ComputeSlice(int index) {
   std::fill(slice.totals.begin(), slice.totals.end(), 0.0);
   if (step_.gradients != nullptr) {
     PrepareBuffers(index);
+    slice.task_gradients.Start(balance_.projects() ? slice.scales.size() : 0, slice.blocks.size());
+  }
+  if (step_.measures_norms) {
+    slice.shared = {};
+    slice.probe.Start(balance_.norm_source(), slice.scales.size());
   }
   const uint32_t end = SliceBegin(index + 1);
   for (uint32_t begin = SliceBegin(index); begin < end;) {
-    const uint32_t rows = RowsFrom(begin, end);
-    ComputeRows(slice, begin, rows);
-    begin += rows;
+    const uint32_t next = WholeRequests(begin + RowsFrom(begin, end));
+    ComputeRows(slice, begin, next - begin);
+    begin = next;
   }
 }
 
@@ -191,7 +211,7 @@ uint32_t ModelRunner::SliceBegin(int index) const {
   const auto threads = static_cast<uint64_t>(fork_join_.threads());
   const auto begin = static_cast<uint32_t>(rows * static_cast<uint64_t>(index) / threads);
   if (begin == 0 || begin == rows || model_->grouping() != RowGrouping::kWholeScenes) {
-    return begin;
+    return WholeRequests(begin);
   }
   return order_.SceneEnd(begin - 1);  // where a scene begins, from here on
 }
@@ -200,6 +220,10 @@ void ModelRunner::GatherTargets(Slice& slice, std::span<const uint32_t> rows) co
   const size_t tasks = slice.targets.size();
   slice.labels.resize(tasks * rows.size());
   slice.weights.resize(tasks * rows.size());
+  slice.requests.clear();
+  for (size_t r = 0; r < rows.size() && targets_.has_ranking(); ++r) {
+    slice.requests.push_back(step_.input->batch->request[rows[r]]);
+  }
   for (size_t k = 0; k < tasks; ++k) {
     float* label = slice.labels.data() + k * rows.size();
     float* weight = slice.weights.data() + k * rows.size();
@@ -207,8 +231,21 @@ void ModelRunner::GatherTargets(Slice& slice, std::span<const uint32_t> rows) co
       label[r] = targets_.label(k)[rows[r]];
       weight[r] = targets_.weight(k)[rows[r]];
     }
-    slice.targets[k] = {label, weight};
+    slice.targets[k] = {.label = label, .weight = weight, .request = slice.requests.data()};
   }
+}
+
+uint32_t ModelRunner::WholeRequests(uint32_t row) const {
+  if (!targets_.has_ranking() || row == 0) {
+    return row;
+  }
+  // The order by scene keeps that by request: a request is of one scene.
+  const std::vector<uint64_t>& request = step_.input->batch->request;
+  const std::span<const uint32_t> rows = order_.rows();
+  while (row < rows.size() && request[rows[row]] == request[rows[row - 1]]) {
+    ++row;
+  }
+  return row;
 }
 
 void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
@@ -233,7 +270,8 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
       .blocks = slice.blocks,
       .purpose = train ? Pass<float>::Purpose::kTrain : Pass<float>::Purpose::kScore,
       .dropout = {.seed = step_.dropout_seed, .first_row = begin},
-      .scenes = slice.scenes};
+      .scenes = slice.scenes,
+      .shared = step_.measures_norms ? &slice.shared : nullptr};
   const Var<float> e = GatherInput(tape, layout_, input, slice.tables, batch_rows);
   sequences_.Fill(pass, input, slice.tables, batch_rows, e);
   model_->Forward(pass, e, slice.logits);
@@ -253,8 +291,15 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
 }
 
 void ModelRunner::Backward(Slice& slice) const {
-  slice.scales = step_.dense_scale;
-  slice.tape.Backward(step_.one_pass ? kBoth : kParameters);
+  const Gradients wanted = step_.one_pass ? kBoth : kParameters;
+  if (balance_.projects()) {
+    BackwardOfEachTask(slice);
+  } else if (step_.measures_norms) {
+    BackwardByTask(slice, wanted);
+  } else {
+    slice.scales = step_.dense_scale;
+    slice.tape.Backward(wanted);
+  }
   if (!step_.one_pass) {
     slice.scales = step_.sum_scale;
     slice.tape.DropGradients();
@@ -262,7 +307,77 @@ void ModelRunner::Backward(Slice& slice) const {
   }
 }
 
+void ModelRunner::BackwardByTask(Slice& slice, Gradients wanted) const {
+  const SharedLayer<float>& layer = slice.shared;
+  CHECK(layer.output) << "the model has not said which layer its tasks share";
+  slice.probe.Begin(layer);
+  for (size_t k = 0; k < slice.scales.size(); ++k) {
+    if (step_.dense_scale[k] != 0) {
+      std::fill(slice.scales.begin(), slice.scales.end(), 0.0F);
+      slice.scales[k] = step_.dense_scale[k];
+      slice.tape.BackwardAbove(layer.above, wanted);
+      slice.probe.Take(slice.tape, layer, k);
+      slice.tape.DropGradientsAbove(layer.above);
+    }
+  }
+  slice.probe.PutBack(layer);
+  slice.tape.BackwardBelow(layer.above, wanted);
+}
+
+void ModelRunner::BackwardOfEachTask(Slice& slice) const {
+  for (size_t k = 0; k < slice.scales.size(); ++k) {
+    if (step_.dense_scale[k] != 0) {
+      std::fill(slice.scales.begin(), slice.scales.end(), 0.0F);
+      slice.scales[k] = step_.dense_scale[k];
+      slice.tape.DropGradients();
+      slice.tape.Backward(kParameters);
+      slice.task_gradients.Take(k, slice.buffers.blocks);
+    }
+  }
+}
+
+void ModelRunner::ProjectGradients() {
+  TaskGradients& sum = slices_.front()->task_gradients;
+  for (size_t i = 1; i < slices_.size(); ++i) {
+    sum.Add(slices_[i]->task_gradients);
+  }
+  sum.WriteTo(step_.dropout_seed, block_places_, *step_.gradients);
+}
+
+// The squares of the index-th part of every task's gradient, all slices added up.
+void ModelRunner::SumSquares(int index) {
+  std::vector<double>& sums = slices_[static_cast<size_t>(index)]->square_sums;
+  for (size_t k = 0; k < sums.size(); ++k) {
+    sums[k] = GradientProbe::SquareSum(probes_, k, static_cast<size_t>(index));
+  }
+}
+
+void ModelRunner::PushBalance() {
+  for (size_t k = 0; k < measured_.size(); ++k) {
+    TaskMeasurement& task = measured_[k];
+    task = {.present = targets_.divisor(k) > 0 && targets_.task_weight(k) > 0,
+            .loss = TaskLossOf(k),
+            .norm = 0};
+    if (!step_.measures_norms || !task.present) {
+      continue;
+    }
+    double square_sum = 0;
+    bool reached = false;
+    for (const auto& slice : slices_) {
+      square_sum += slice->square_sums[k];
+      reached = reached || slice->probe.reached(k);
+    }
+    // Not so for a task that is isolated from what the others share.
+    task.present = reached;
+    task.norm = std::sqrt(square_sum) / balance_.weight(k);
+  }
+  balance_.Push(measured_, step_.measures_norms, *step_.gradients);
+}
+
 void ModelRunner::MergeSlices(int index) {
+  if (step_.measures_norms) {
+    SumSquares(index);
+  }
   for (size_t i = 0; i < layout_.tables.size(); ++i) {
     MergePart(&Buffers::tables, i, index);
   }
@@ -307,16 +422,21 @@ void ModelRunner::MergePart(BufferGroup group, size_t which, int index) {
   }
 }
 
+double ModelRunner::TaskLossOf(size_t k) const {
+  if (targets_.divisor(k) == 0) {
+    return 0;
+  }
+  double sum = 0;
+  for (const auto& slice : slices_) {
+    sum += slice->totals[k];
+  }
+  return targets_.task_weight(k) * sum / targets_.divisor(k);
+}
+
 double ModelRunner::TotalLoss() const {
   double loss = 0;
   for (size_t k = 0; k < targets_.task_count(); ++k) {
-    if (targets_.divisor(k) > 0) {
-      double sum = 0;
-      for (const auto& slice : slices_) {
-        sum += slice->totals[k];
-      }
-      loss += targets_.task_weight(k) * sum / targets_.divisor(k);
-    }
+    loss += balance_.weight(k) * TaskLossOf(k);
   }
   return loss;
 }

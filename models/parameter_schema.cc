@@ -9,6 +9,7 @@
 #include "models/model.h"
 #include "models/model_config_check.h"
 #include "models/sequence_inputs.h"
+#include "models/task_balance.h"
 
 namespace antiphon {
 
@@ -25,6 +26,7 @@ StatusOr<ParameterSchema> BuildParameterSchema(const Job& job) {
   BlockList blocks;
   const SequenceInputs sequences(layout, blocks);
   MakeModel<float>(job.model_config(), layout.shape, blocks);
+  const TaskBalance balance(job.model_config(), blocks);
   ParameterSchema schema;
   schema.set_seed(job.seed());
   schema.set_shard_count(job.sharding().num_shards());
@@ -36,7 +38,7 @@ StatusOr<ParameterSchema> BuildParameterSchema(const Job& job) {
   for (const BlockSpec& block : blocks.specs()) {
     BlockSpec& added = *schema.add_blocks();
     added = block;
-    if (!block.has_optimizer()) {
+    if (!block.has_optimizer() && !block.has_loss_balance()) {
       *added.mutable_optimizer() = optimizers.Get(optimizers.size() - 1);
     }
     // Snapshots know a block by its name.

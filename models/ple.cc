@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "models/isolation.h"
 #include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 
@@ -23,7 +24,7 @@ PleModel<T>::PleModel(const Ple& config, const InputShape& input, BlockList& blo
     width = levels_.back().experts.front().outputs();
   }
   for (const TaskTower& tower : config.task_towers()) {
-    towers_.emplace_back(tower.tower_name(), width, tower.dnn(), blocks);
+    towers_.emplace_back(tower, width, blocks);
   }
 }
 
@@ -85,13 +86,21 @@ void PleModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
   const std::span<Var<T>> experts(pass.tape.template Scratch<Var<T>>(tasks + 1), tasks + 1);
   std::fill(x.begin(), x.end(), input);
   for (const Level& level : levels_) {
-    for (size_t s = 0; s <= tasks; ++s) {
-      experts[s] = level.experts[s].Forward(pass, x[s]);
+    const bool is_last = &level == &levels_.back();
+    for (size_t k = 0; k < tasks && is_last; ++k) {
+      x[k] = TowerInput(x[k], towers_[k].isolation());
     }
+    for (size_t k = 0; k < tasks; ++k) {
+      experts[k] = level.experts[k].Forward(pass, x[k]);
+    }
+    // The last of all experts, so that all that reads them comes after them.
+    experts[tasks] = level.experts[tasks].Forward(pass, x[tasks], is_last ? pass.shared : nullptr);
     // The gate of a task chooses among its own experts and the shared ones, the shared gate among
     // all.
     for (size_t k = 0; k < tasks; ++k) {
-      const Var<T> choice[] = {experts[k], experts[tasks]};
+      const Var<T> shared =
+          is_last ? TowerInput(experts[tasks], towers_[k].isolation()) : experts[tasks];
+      const Var<T> choice[] = {experts[k], shared};
       x[k] = MixBlocks<T>(pass.tape, choice, level.gates[k].Forward(pass, x[k]));
     }
     if (level.gates.size() > tasks) {

@@ -1,5 +1,6 @@
 #include "models/shared_bottom.h"
 
+#include "models/isolation.h"
 #include "models/model_checks.h"
 
 namespace antiphon {
@@ -9,7 +10,7 @@ SharedBottomModel<T>::SharedBottomModel(const SharedBottom& config, const InputS
                                         BlockList& blocks)
     : bottom_("bottom", input.width, config.bottom_dnn(), 1, blocks) {
   for (const TaskTower& tower : config.task_towers()) {
-    towers_.emplace_back(tower.tower_name(), bottom_.outputs(), tower.dnn(), blocks);
+    towers_.emplace_back(tower, bottom_.outputs(), blocks);
   }
 }
 
@@ -21,9 +22,9 @@ void SharedBottomModel<T>::Check(const SharedBottom& config, const ModelChecks& 
 template <typename T>
 void SharedBottomModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
                                    std::span<Var<T>> logits) const {
-  const Var<T> shared = bottom_.Forward(pass, input);
+  const Var<T> shared = bottom_.Forward(pass, input, pass.shared);
   for (size_t k = 0; k < towers_.size(); ++k) {
-    logits[k] = towers_[k].Forward(pass, shared);
+    logits[k] = towers_[k].Forward(pass, TowerInput(shared, towers_[k].isolation()));
   }
 }
 

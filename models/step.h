@@ -37,6 +37,10 @@ struct StepOutput {
   // [measure][row]: what each task predicts, and then the conditionals of a funnel.
   std::vector<std::vector<float>> logits;
   double loss = 0;  // of the batch, as the job's reduction defines it
+  // By task, where a loss_weight_strategy sets them: what this step weighed the towers' weights
+  // with, and the mean over the steps so far where it is kept. Otherwise empty.
+  std::vector<double> task_weights;
+  std::vector<double> mean_task_weights;
 };
 
 }  // namespace antiphon

@@ -24,7 +24,8 @@ bool HasTask(const SceneTasks& line, const std::string& tower) {
 
 }  // namespace
 
-TaskTargets::TaskTargets(const Job& job) : reduction_(job.model_config().loss_reduction()) {
+TaskTargets::TaskTargets(const Job& job)
+    : losses_(LossSpecs(job.model_config())), reduction_(job.model_config().loss_reduction()) {
   const ModelConfig& model = job.model_config();
   const DataConfig& data = job.data_config();
   const LabelColumns labels = ModelLabels(model);
@@ -39,7 +40,9 @@ TaskTargets::TaskTargets(const Job& job) : reduction_(job.model_config().loss_re
     }
     task.in_weight = tower.in_task_space_weight();
     task.out_weight = tower.out_task_space_weight();
-    task.weight = tower.weight();
+    task.weight = tower.isolate() == TaskTower::LOSS_MASK ? 0 : tower.weight();
+    task.trains_embeddings = tower.isolate() != TaskTower::EMBED_STOP;
+    task.positive_weight = tower.positive_weight();
     task.in_scene.assign(scenes, 1);
     tasks_.push_back(std::move(task));
   }
@@ -63,6 +66,7 @@ TaskTargets::TaskTargets(const Job& job) : reduction_(job.model_config().loss_re
     }
   }
   targets_.resize(measures);
+  losses_.resize(measures);  // a conditional is a probability
   possible_.resize(tasks_.size());
 }
 
@@ -74,7 +78,7 @@ void TaskTargets::Fill(const Batch& batch) {
     } else {
       FillEvent(batch, k);
     }
-    targets_[k].divisor = Divisor(targets_[k]);
+    targets_[k].divisor = Divisor(batch, k);
   }
 }
 
@@ -101,6 +105,8 @@ void TaskTargets::FillLabels(const Batch& batch, size_t k) {
   for (size_t r = 0; r < batch.rows; ++r) {
     if (target.label[r] == kUnknownLabel) {
       target.weight[r] = 0;
+    } else if (target.label[r] == 1.0F) {
+      target.weight[r] *= tasks_[k].positive_weight;
     }
   }
 }
@@ -120,6 +126,8 @@ void TaskTargets::FillEvent(const Batch& batch, size_t k) {
     target.label[r] = possible == 1.0F ? own[r] : possible;
     if (target.label[r] == kUnknownLabel) {
       target.weight[r] = 0;
+    } else if (target.label[r] == 1.0F) {
+      target.weight[r] *= tasks_[k].positive_weight;
     }
     if (possible != 1.0F || own[r] == kUnknownLabel) {
       conditional.weight[r] = 0;
@@ -152,11 +160,18 @@ float TaskTargets::Possible(size_t k, size_t r) const {
   return result;
 }
 
-double TaskTargets::Divisor(const TaskTarget& target) const {
-  double total = 0;
-  for (const float weight : target.weight) {
-    total += weight;
-  }
+bool TaskTargets::has_ranking() const {
+  return std::any_of(losses_.begin(), losses_.end(),
+                     [](const LossSpec& loss) { return loss.is_ranking(); });
+}
+
+double TaskTargets::Divisor(const Batch& batch, size_t k) const {
+  const TaskTarget& target = targets_[k];
+  const double total = LossWeight(losses_[k],
+                                  {.label = target.label.data(),
+                                   .weight = target.weight.data(),
+                                   .request = batch.request.data()},
+                                  batch.rows);
   if (!(total > 0)) {
     return 0;
   }

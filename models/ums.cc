@@ -214,7 +214,7 @@ template <typename T>
 void UmsModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
                           std::span<Var<T>> logits) const {
   const Var<T> u = public_.Forward(pass, public_columns_.Of(pass, input));
-  const Var<T> experts = experts_.Forward(pass, u);
+  const Var<T> experts = experts_.Forward(pass, u, pass.shared);
   const Var<T> gate_parts[] = {u, SceneEmbeddings(pass)};
   const Var<T> gate_input = ConcatColumns<T>(pass.tape, gate_parts);
   const std::span<Var<T>> r = pass.NewVars(tasks_.size());

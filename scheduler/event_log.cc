@@ -22,6 +22,9 @@ void AddMetrics(TensorBoardSummary& out, const std::string& tag, const MetricSum
   AddScalar(out, tag + "/ne", metrics.ne);
   AddScalar(out, tag + "/pcoc", metrics.pcoc);
   AddScalar(out, tag + "/gauc", metrics.gauc);
+  AddScalar(out, tag + "/mse", metrics.mse);
+  AddScalar(out, tag + "/mae", metrics.mae);
+  AddScalar(out, tag + "/pair_accuracy", metrics.pair_accuracy);
 }
 
 void AddTasks(TensorBoardSummary& out, const std::string& phase, const TrainingPlan& plan,

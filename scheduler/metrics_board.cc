@@ -21,15 +21,19 @@ GaucReduction ReductionOf(const Gauc& gauc) {
   return GaucReduction::kMeanBySampleNum;
 }
 
-MetricSummary SummaryOf(const RankingMetrics& metrics, const TrainingPlan& plan) {
+MetricSummary SummaryOf(const TaskSums& sums, const TrainingPlan& plan) {
+  const RankingMetrics& metrics = sums.probability;
   MetricSummary summary;
-  summary.samples = metrics.count();
+  summary.samples = sums.count();
   summary.auc = metrics.Auc();
   summary.logloss = metrics.LogLoss();
-  summary.pcoc = metrics.Pcoc();
+  summary.pcoc = sums.number.count() > 0 ? sums.number.Ratio() : metrics.Pcoc();
   summary.ne = metrics.Ne();
   summary.gauc = plan.has_gauc() && metrics.has_users() ? metrics.Gauc(ReductionOf(plan.gauc()))
                                                         : std::numeric_limits<double>::quiet_NaN();
+  summary.mse = sums.number.MeanSquaredError();
+  summary.mae = sums.number.MeanAbsoluteError();
+  summary.pair_accuracy = sums.order.Accuracy();
   return summary;
 }
 
@@ -56,8 +60,8 @@ StatusOr<MetricsBoard::Parsed> MetricsBoard::Parse(const MetricsDelta& delta) co
                                   std::to_string(plan_->tasks_size()) + " tasks and " +
                                   std::to_string(scenes_) + " scenes");
     }
-    AP_ASSIGN_OR_RETURN(RankingMetrics metrics, RankingMetrics::FromProto(part));
-    parsed.emplace_back(part.task() * scenes_ + part.scene(), std::move(metrics));
+    AP_ASSIGN_OR_RETURN(TaskSums sums, TaskSums::FromProto(part));
+    parsed.emplace_back(part.task() * scenes_ + part.scene(), std::move(sums));
   }
   return parsed;
 }
@@ -84,8 +88,30 @@ void MetricsBoard::CountRowsAndTime(const MetricsDelta& delta) {
   }
 }
 
+Status MetricsBoard::CheckTaskWeights(const MetricsDelta& delta) const {
+  for (const TaskWeight& weight : delta.task_weights()) {
+    if (weight.task() >= static_cast<uint32_t>(plan_->tasks_size())) {
+      return InvalidArgumentError("the weight of task " + std::to_string(weight.task()) +
+                                  ": the plan has " + std::to_string(plan_->tasks_size()));
+    }
+  }
+  return Status();
+}
+
+void MetricsBoard::TakeTaskWeights(const MetricsDelta& delta) {
+  for (const TaskWeight& weight : delta.task_weights()) {
+    task_weights_.resize(std::max<size_t>(task_weights_.size(), weight.task() + 1));
+    task_weights_[weight.task()] = {.weight = weight.weight(),
+                                    .mean = weight.has_mean_weight()
+                                                ? weight.mean_weight()
+                                                : std::numeric_limits<double>::quiet_NaN()};
+  }
+}
+
 Status MetricsBoard::AddTraining(const MetricsDelta& delta) {
   AP_ASSIGN_OR_RETURN(const Parsed parsed, Parse(delta));
+  AP_RETURN_IF_ERROR(CheckTaskWeights(delta));
+  TakeTaskWeights(delta);
   AddTo(training_, parsed);
   if (newer_samples_ >= window_samples()) {
     older_ = std::move(newer_);
@@ -133,9 +159,9 @@ std::vector<TaskSummary> MetricsBoard::Recent() const {
 std::vector<TaskSummary> MetricsBoard::Summarize(const Sums& sums) const {
   std::vector<TaskSummary> tasks(static_cast<size_t>(plan_->tasks_size()));
   for (size_t task = 0; task < tasks.size(); ++task) {
-    RankingMetrics all;
+    TaskSums all;
     for (size_t scene = 0; scene < scenes_; ++scene) {
-      const RankingMetrics& metrics = sums[task * scenes_ + scene];
+      const TaskSums& metrics = sums[task * scenes_ + scene];
       all.Merge(metrics);
       if (plan_->scenes_size() > 0) {
         tasks[task].scenes.push_back(SummaryOf(metrics, *plan_));

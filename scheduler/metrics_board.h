@@ -17,7 +17,7 @@
 
 #include "common/base/status.h"
 #include "common/base/types.h"
-#include "common/math/ranking_metrics.h"
+#include "common/math/task_sums.h"
 #include "proto/metrics.pb.h"
 #include "proto/plan.pb.h"
 
@@ -31,6 +31,9 @@ struct MetricSummary {
   double pcoc = 0;
   double ne = 0;
   double gauc = 0;  // NaN unless the job asks for it
+  double mse = 0;   // of a task that learns a number; its pcoc is predicted over actual sum
+  double mae = 0;
+  double pair_accuracy = 0;  // of a task that learns an order
 };
 
 struct TaskSummary {
@@ -42,6 +45,12 @@ struct Evaluation {
   uint32_t epoch = 0;
   uint64_t samples_trained = 0;  // when it ended
   std::vector<TaskSummary> tasks;
+};
+
+// What a loss_weight_strategy makes of a task's weight, as a worker reported it last.
+struct WeightSummary {
+  double weight = 0;
+  double mean = 0;  // over the steps that set it; NaN where it is not kept
 };
 
 class MetricsBoard {
@@ -64,6 +73,9 @@ class MetricsBoard {
   const std::vector<Evaluation>& evaluations() const { return evaluations_; }
   static constexpr uint64_t window_samples() { return 25'000; }
 
+  // By task; empty where the weights are fixed, or before the first report.
+  const std::vector<WeightSummary>& task_weights() const { return task_weights_; }
+
   uint64_t bad_rows() const { return bad_rows_; }
   // Of all training threads together.
   const StepSeconds& step_seconds() const { return step_seconds_; }
@@ -71,18 +83,21 @@ class MetricsBoard {
   const TrainingPlan& plan() const { return *plan_; }
 
  private:
-  using Sums = std::vector<RankingMetrics>;  // [task * scenes + scene]
-  using Parsed = std::vector<std::pair<size_t, RankingMetrics>>;
+  using Sums = std::vector<TaskSums>;  // [task * scenes + scene]
+  using Parsed = std::vector<std::pair<size_t, TaskSums>>;
 
   StatusOr<Parsed> Parse(const MetricsDelta& delta) const;
   static void AddTo(Sums& sums, const Parsed& parts);
   void CountRowsAndTime(const MetricsDelta& delta);
   std::vector<TaskSummary> Summarize(const Sums& sums) const;
   Sums NewSums() const;
+  Status CheckTaskWeights(const MetricsDelta& delta) const;
+  void TakeTaskWeights(const MetricsDelta& delta);
 
   std::shared_ptr<const TrainingPlan> plan_;
   size_t scenes_;  // at least 1
   Sums training_;
+  std::vector<WeightSummary> task_weights_;
   // The window is two halves, so that its memory does not grow with the number of reports.
   Sums older_;
   Sums newer_;

@@ -27,8 +27,38 @@ std::string WaitingText(const JobView& job) {
   return text;
 }
 
+// What not every job has.
+struct Columns {
+  bool gauc = false;
+  bool number = false;  // some task learns one
+  bool order = false;
+};
+
+Columns ColumnsOf(const std::vector<TaskSummary>& tasks, bool with_gauc) {
+  Columns columns{.gauc = with_gauc};
+  for (const TaskSummary& task : tasks) {
+    columns.number = columns.number || std::isfinite(task.all.mse);
+    columns.order = columns.order || std::isfinite(task.all.pair_accuracy);
+  }
+  return columns;
+}
+
+std::vector<std::string> Headers(const Columns& columns) {
+  std::vector<std::string> headers = {"TASK", "SCENE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"};
+  if (columns.gauc) {
+    headers.push_back("GAUC");
+  }
+  if (columns.number) {
+    headers.insert(headers.end(), {"MSE", "MAE"});
+  }
+  if (columns.order) {
+    headers.push_back("PAIRS");
+  }
+  return headers;
+}
+
 void AddRow(TextTable& table, const std::string& task, const std::string& scene,
-            const MetricSummary& summary, bool with_gauc) {
+            const MetricSummary& summary, const Columns& columns) {
   if (summary.samples == 0) {
     return;
   }
@@ -39,10 +69,30 @@ void AddRow(TextTable& table, const std::string& task, const std::string& scene,
                                     FormatFixed(summary.logloss, 4),
                                     FormatFixed(summary.ne, 4),
                                     FormatFixed(summary.pcoc, 3)};
-  if (with_gauc) {
+  if (columns.gauc) {
     cells.push_back(FormatFixed(summary.gauc, 4));
   }
+  if (columns.number) {
+    cells.push_back(FormatFixed(summary.mse, 4));
+    cells.push_back(FormatFixed(summary.mae, 4));
+  }
+  if (columns.order) {
+    cells.push_back(FormatFixed(summary.pair_accuracy, 4));
+  }
   table.AddRow(std::move(cells));
+}
+
+std::string TaskWeightsText(const MetricsBoard& metrics) {
+  std::string text;
+  for (size_t task = 0; task < metrics.task_weights().size(); ++task) {
+    const WeightSummary& weight = metrics.task_weights()[task];
+    text += (text.empty() ? "task weights: " : ", ") +
+            metrics.plan().tasks(static_cast<int>(task)) + " " + FormatFixed(weight.weight, 4);
+    if (std::isfinite(weight.mean)) {
+      text += " (mean " + FormatFixed(weight.mean, 4) + ")";
+    }
+  }
+  return text.empty() ? text : text + "\n";
 }
 
 }  // namespace
@@ -79,23 +129,20 @@ std::string FinalTable(const MetricsBoard& metrics) {
   const bool evaluated = !metrics.evaluations().empty();
   const std::vector<TaskSummary> tasks =
       evaluated ? metrics.evaluations().back().tasks : metrics.Training();
-  const bool with_gauc = evaluated && plan.has_gauc();
-  std::vector<std::string> headers = {"TASK", "SCENE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"};
-  if (with_gauc) {
-    headers.emplace_back("GAUC");
-  }
-  TextTable table(std::move(headers), 2);
+  const Columns columns = ColumnsOf(tasks, evaluated && plan.has_gauc());
+  TextTable table(Headers(columns), 2);
   for (size_t i = 0; i < tasks.size(); ++i) {
     const std::string& name = plan.tasks(static_cast<int>(i));
-    AddRow(table, name, "all", tasks[i].all, with_gauc);
+    AddRow(table, name, "all", tasks[i].all, columns);
     for (size_t scene = 0; scene < tasks[i].scenes.size(); ++scene) {
-      AddRow(table, name, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene], with_gauc);
+      AddRow(table, name, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene], columns);
     }
   }
   if (table.empty()) {
     return "";
   }
-  return (evaluated ? "held-out evaluation\n" : "progressive validation\n") + table.ToString();
+  return (evaluated ? "held-out evaluation\n" : "progressive validation\n") + table.ToString() +
+         TaskWeightsText(metrics);
 }
 
 bool Progress::Due(Time now) const {

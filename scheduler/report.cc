@@ -22,6 +22,13 @@ Json MetricJson(const MetricSummary& summary, bool with_gauc) {
   json["logloss"] = NumberOrNull(summary.logloss);
   json["pcoc"] = NumberOrNull(summary.pcoc);
   json["ne"] = NumberOrNull(summary.ne);
+  if (std::isfinite(summary.mse)) {
+    json["mse"] = summary.mse;
+    json["mae"] = summary.mae;
+  }
+  if (std::isfinite(summary.pair_accuracy)) {
+    json["pair_accuracy"] = summary.pair_accuracy;
+  }
   if (with_gauc) {
     json["gauc"] = NumberOrNull(summary.gauc);
   }
@@ -73,6 +80,11 @@ void AddMetrics(Json& json, const MetricsBoard& metrics) {
     json["epochs"].push_back(EvaluationJson(plan, evaluation));
   }
   json["train"] = TasksJson(plan, metrics.Training(), Kind::kTraining);
+  for (size_t task = 0; task < metrics.task_weights().size(); ++task) {
+    const WeightSummary& weight = metrics.task_weights()[task];
+    json["task_weights"][plan.tasks(static_cast<int>(task))] = {
+        {"weight", NumberOrNull(weight.weight)}, {"mean", NumberOrNull(weight.mean)}};
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 //   eval.<task>          of the last evaluation; `scenes` below it when the job has scenes
 //   epochs[]             each evaluation
 //   train.<task>         progressive: each sample is predicted before it is learned
+//   task_weights.<task>  weight and its mean over time, where a loss_weight_strategy sets them
 //
 // A number that is not defined is null. Pure.
 #pragma once

@@ -1,6 +1,7 @@
 #include "scheduler/status_page.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -74,6 +75,13 @@ void AddMetricLine(ClusterStatus& status, const std::string& task, const std::st
   line.set_pcoc(summary.pcoc);
   line.set_ne(summary.ne);
   line.set_evaluation(evaluation);
+  if (std::isfinite(summary.mse)) {
+    line.set_mse(summary.mse);
+    line.set_mae(summary.mae);
+  }
+  if (std::isfinite(summary.pair_accuracy)) {
+    line.set_pair_accuracy(summary.pair_accuracy);
+  }
 }
 
 void AddMetrics(ClusterStatus& status, const TrainingPlan& plan,
@@ -84,6 +92,21 @@ void AddMetrics(ClusterStatus& status, const TrainingPlan& plan,
     for (size_t scene = 0; scene < tasks[i].scenes.size(); ++scene) {
       AddMetricLine(status, task, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene],
                     evaluation);
+    }
+  }
+}
+
+// To the training lines of all scenes.
+void AddTaskWeights(ClusterStatus& status, const MetricsBoard& metrics) {
+  for (MetricLine& line : *status.mutable_metrics()) {
+    for (size_t task = 0; task < metrics.task_weights().size(); ++task) {
+      if (line.scene().empty() && line.task() == metrics.plan().tasks(static_cast<int>(task))) {
+        const WeightSummary& weight = metrics.task_weights()[task];
+        line.set_weight(weight.weight);
+        if (std::isfinite(weight.mean)) {
+          line.set_mean_weight(weight.mean);
+        }
+      }
     }
   }
 }
@@ -127,6 +150,7 @@ ClusterStatus StatusOf(const Conductor& job, const JobView& view, Time now) {
   status.set_partitions_total(view.partitions_total);
   const MetricsBoard& metrics = *job.metrics();
   AddMetrics(status, metrics.plan(), metrics.Training(), false);
+  AddTaskWeights(status, metrics);
   if (!metrics.evaluations().empty()) {
     AddMetrics(status, metrics.plan(), metrics.evaluations().back().tasks, true);
   }

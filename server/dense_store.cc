@@ -24,7 +24,7 @@ StatusOr<std::unique_ptr<DenseStore>> DenseStore::Create(const ParameterSchema& 
   for (size_t block = 0; block < block_count; ++block) {
     const BlockSpec& spec = schema.blocks(static_cast<int>(block));
     const std::string where = "block '" + spec.name() + "'";
-    auto optimizer = MakeDenseOptimizer(spec.optimizer());
+    auto optimizer = MakeBlockOptimizer(spec, schema.chunk_floats());
     if (!optimizer.ok()) {
       return optimizer.status().WithContext(where);
     }

@@ -98,7 +98,8 @@ std::vector<uint32_t> UsedFields(const Job& job) {
   for (const FeatureConfig& feature : job.feature_config().features()) {
     names.push_back(feature.input_names(0));
   }
-  for (const std::string& name : {data.sample_weight(), data.scene_field(), data.time_field()}) {
+  for (const std::string& name :
+       {data.sample_weight(), data.scene_field(), data.time_field(), data.request_field()}) {
     names.push_back(name);
   }
   for (const Metric& metric : job.eval_config().metrics_set()) {

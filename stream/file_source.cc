@@ -70,6 +70,7 @@ StatusOr<bool> FileSource::NextBatch(Position cut, Batch& batch) {
   for (; position_ < batch.end; ++position_) {
     AP_RETURN_IF_ERROR(AddRow(position_, batch));
   }
+  request_order_.Apply(batch);
   bad_rows_.AddGood(batch.rows);
   return true;
 }

@@ -19,6 +19,7 @@
 #include "common/base/file_system.h"
 #include "common/base/status.h"
 #include "common/data/batch_builder.h"
+#include "common/data/request_order.h"
 #include "proto/job.pb.h"
 #include "proto/plan.pb.h"
 #include "stream/bad_rows.h"
@@ -64,6 +65,7 @@ class FileSource final : public SampleSource {
   FileSystem& fs_;
   BadRows& bad_rows_;
   std::unique_ptr<BatchBuilder> builder_;
+  RequestOrder request_order_;
 
   std::vector<std::unique_ptr<OpenFile>> files_;
   uint64_t uses_ = 0;

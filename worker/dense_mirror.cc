@@ -15,7 +15,7 @@ bool HasBit(const std::string& bits, size_t i) {
 DenseMirror::DenseMirror(const ParameterSchema& schema, const ClusterView& view)
     : versions_(static_cast<size_t>(view.lanes_size()), 0) {
   for (const BlockSpec& block : schema.blocks()) {
-    if (!block.optimizer().has_decayed_sums()) {
+    if (!block.optimizer().has_decayed_sums() && !block.has_loss_balance()) {
       trained_.push_back(static_cast<BlockId>(values_.size()));
     }
     values_.emplace_back(BlockFloats(block), 0.0F);

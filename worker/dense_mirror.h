@@ -36,7 +36,7 @@ class DenseMirror {
                 std::string& bits) const;
 
   // Scales the gradients of present blocks so that their joint L2 norm is at most `limit`.
-  // Statistics are no gradients and stay as they are.
+  // Statistics and measurements are no gradients and stay as they are.
   void ClipByNorm(float limit, StepGradients& gradients) const;
 
  private:
@@ -44,7 +44,7 @@ class DenseMirror {
   std::vector<std::span<const float>> views_;
   std::vector<std::vector<Chunk>> chunks_;  // per lane
   std::vector<uint64_t> versions_;          // per lane
-  std::vector<BlockId> trained_;            // blocks that are no statistics
+  std::vector<BlockId> trained_;            // blocks that are pushed gradients
 };
 
 }  // namespace antiphon

@@ -1,13 +1,15 @@
-// StepMetrics: what a model predicted against what happened, task by task and scene by scene.
+// StepMetrics: what a model predicted against what happened, task by task and scene by scene: as
+// probabilities, as numbers or as an order inside each request, by what the task learns.
 //
 // A sample counts for a task when the task's loss counts it, with the sample's weight. Users are
 // told apart (for GAUC) in evaluations only. Owned by the training thread.
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
-#include "common/math/ranking_metrics.h"
+#include "common/math/task_sums.h"
 #include "models/task_targets.h"
 #include "worker/step_observer.h"
 
@@ -23,10 +25,18 @@ class StepMetrics final : public StepObserver {
   void TakeDelta(MetricsDelta& delta) override;
 
  private:
+  TaskSums& SumsOf(size_t task, const Batch& batch, uint32_t row);
+  void AddProbabilities(size_t task, const Batch& batch, std::span<const float> logits);
+  void AddNumbers(size_t task, const Batch& batch, std::span<const float> outputs);
+  void AddRequests(size_t task, const Batch& batch, std::span<const float> scores);
+
   const TaskTargets& targets_;
   const size_t scenes_;  // at least 1
   bool evaluating_ = false;
-  std::vector<RankingMetrics> metrics_;  // [task * scenes + scene]
+  std::vector<TaskSums> metrics_;             // [task * scenes + scene]
+  std::vector<PairMetrics::Sample> request_;  // scratch
+  std::vector<double> task_weights_;          // of the last training step, as StepOutput has them
+  std::vector<double> mean_task_weights_;
 };
 
 }  // namespace antiphon

@@ -24,12 +24,16 @@ std::string_view BadRowReasonText(BadRowReason reason) {
       return "id out of range";
     case BadRowReason::kBadLabel:
       return "label not 0 or 1";
+    case BadRowReason::kLabelOutOfRange:
+      return "label out of range";
     case BadRowReason::kImpossibleLabels:
       return "conversion without click";
     case BadRowReason::kUnknownScene:
       return "unknown scene";
     case BadRowReason::kBadWeight:
       return "weight negative";
+    case BadRowReason::kNoRequest:
+      return "no request";
   }
   return "unknown";
 }

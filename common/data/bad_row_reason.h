@@ -17,11 +17,13 @@ enum class BadRowReason : uint8_t {
   kTooManyValues,
   kIdOutOfRange,
   kBadLabel,
+  kLabelOutOfRange,  // not what the loss of its tower takes
   kImpossibleLabels,
   kUnknownScene,
   kBadWeight,
+  kNoRequest,
 };
-inline constexpr int kBadRowReasonCount = 13;
+inline constexpr int kBadRowReasonCount = 15;
 
 // "wrong number of columns": stands in logs, in the side file and in metrics.
 std::string_view BadRowReasonText(BadRowReason reason);

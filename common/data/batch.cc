@@ -20,6 +20,7 @@ void Batch::Clear() {
   scene.clear();
   user.clear();
   event_time_ms.clear();
+  request.clear();
 }
 
 }  // namespace antiphon

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -13,8 +14,9 @@
 
 namespace antiphon {
 
-// A label that is not known. Never an operand: select by it, do not multiply.
-inline constexpr float kUnknownLabel = -1.0F;
+// A label that is not known, and no number that a label can be. Never an operand: select by it, do
+// not multiply.
+inline constexpr float kUnknownLabel = std::numeric_limits<float>::lowest();
 
 // A scene that the job does not list.
 inline constexpr uint32_t kUnlistedScene = ~uint32_t{0};
@@ -35,11 +37,13 @@ struct Batch {
   std::vector<SparseColumn> sparse;
   uint32_t dense_width = 0;
   std::vector<float> dense;                // rows x dense_width, row-major
-  std::vector<std::vector<float>> labels;  // [label][row]: 0, 1 or kUnknownLabel
+  std::vector<std::vector<float>> labels;  // [label][row], or kUnknownLabel
   std::vector<float> sample_weight;        // empty: all 1
   std::vector<uint32_t> scene;         // index or kUnlistedScene; empty: the job has no scene field
   std::vector<uint64_t> user;          // hash of the GAUC user field; empty: not asked for
   std::vector<int64_t> event_time_ms;  // empty: the job has no time field
+  // Hash of the request field; empty: the job has none. Samples of a request stand together.
+  std::vector<uint64_t> request;
 
   // Keeps the memory for the next batch.
   void Clear();

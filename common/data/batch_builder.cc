@@ -1,6 +1,8 @@
 #include "common/data/batch_builder.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include "common/base/hash.h"
@@ -21,8 +23,20 @@ std::vector<std::string> FieldNames(const DataConfig& data) {
   return names;
 }
 
-// 0, 1, or unknown where nothing is written.
-BadRowReason ReadLabel(std::string_view text, float& label) {
+bool IsInRange(double label, LabelRange range) {
+  switch (range) {
+    case LabelRange::kZeroOrOne:
+      return label == 0 || label == 1;
+    case LabelRange::kNotNegative:
+      return label >= 0;
+    case LabelRange::kAnyNumber:
+      return true;
+  }
+  return false;
+}
+
+// A number in `range` that a float can hold, or unknown where nothing is written.
+BadRowReason ReadLabel(std::string_view text, LabelRange range, float& label) {
   if (text.size() == 1 && (text[0] == '0' || text[0] == '1')) {
     label = text[0] == '1' ? 1.0F : 0.0F;
     return BadRowReason::kNone;
@@ -32,8 +46,10 @@ BadRowReason ReadLabel(std::string_view text, float& label) {
     return BadRowReason::kNone;
   }
   double number = 0;
-  if (ReadNumber(text, number) != BadRowReason::kNone || (number != 0 && number != 1)) {
-    return BadRowReason::kBadLabel;
+  if (ReadNumber(text, number) != BadRowReason::kNone || !IsInRange(number, range) ||
+      std::abs(number) >= std::numeric_limits<float>::max()) {
+    return range == LabelRange::kZeroOrOne ? BadRowReason::kBadLabel
+                                           : BadRowReason::kLabelOutOfRange;
   }
   label = static_cast<float>(number);
   return BadRowReason::kNone;
@@ -83,7 +99,9 @@ Status BatchBuilder::AddFeatures(const Job& job, std::span<const FeatureStatisti
 }
 
 Status BatchBuilder::AddLabels(const DataConfig& data, const LabelColumns& labels) {
-  for (const std::string& name : labels.names) {
+  CHECK(labels.ranges.empty() || labels.ranges.size() == labels.names.size());
+  for (size_t i = 0; i < labels.names.size(); ++i) {
+    const std::string& name = labels.names[i];
     const bool is_plain = std::find(data.label_fields().begin(), data.label_fields().end(), name) !=
                           data.label_fields().end();
     const int field = is_plain ? FindInputField(data, name) : -1;
@@ -93,6 +111,7 @@ Status BatchBuilder::AddLabels(const DataConfig& data, const LabelColumns& label
     }
     LabelSource source;
     source.field = static_cast<uint32_t>(field);
+    source.range = labels.ranges.empty() ? LabelRange::kZeroOrOne : labels.ranges[i];
     labels_.push_back(std::move(source));
     Use(static_cast<uint32_t>(field));
   }
@@ -139,6 +158,7 @@ void BatchBuilder::AddContext(const Job& job) {
   weight_field_ = find(data.sample_weight());
   scene_field_ = find(data.scene_field());
   time_field_ = find(data.time_field());
+  request_field_ = find(data.request_field());
   for (const Metric& metric : job.eval_config().metrics_set()) {
     user_field_ = find(metric.gauc().uid_field());
   }
@@ -249,7 +269,7 @@ BadRowReason BatchBuilder::AppendLabels(std::span<const std::string_view> values
     float label = kUnknownLabel;
     const BadRowReason reason = source.expression.has_value()
                                     ? ComputeLabel(source, values, label)
-                                    : ReadLabel(values[source.field], label);
+                                    : ReadLabel(values[source.field], source.range, label);
     if (reason != BadRowReason::kNone) {
       return reason;
     }
@@ -293,6 +313,12 @@ BadRowReason BatchBuilder::AppendContext(std::span<const std::string_view> value
   if (user_field_.has_value()) {
     batch.user.push_back(HashBytes(values[*user_field_]));
   }
+  if (request_field_.has_value()) {
+    if (values[*request_field_].empty()) {
+      return BadRowReason::kNoRequest;
+    }
+    batch.request.push_back(HashBytes(values[*request_field_]));
+  }
   return BadRowReason::kNone;
 }
 
@@ -327,6 +353,7 @@ void BatchBuilder::TakeBack(Batch& batch) const {
   batch.scene.resize(scene_field_.has_value() ? rows : 0);
   batch.event_time_ms.resize(time_field_.has_value() ? rows : 0);
   batch.user.resize(user_field_.has_value() ? rows : 0);
+  batch.request.resize(request_field_.has_value() ? rows : 0);
   batch.dense.resize(rows * dense_width_);
   for (SparseColumn& column : batch.sparse) {
     column.keys.resize(column.offsets.back());

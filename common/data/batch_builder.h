@@ -31,10 +31,14 @@ struct ImpliedLabel {
   uint32_t cause = 0;
 };
 
+// What a label may be.
+enum class LabelRange : uint8_t { kZeroOrOne, kNotNegative, kAnyNumber };
+
 // Which labels the model reads: label_fields or computed labels, in the order of Batch::labels. A
 // name may stand there twice.
 struct LabelColumns {
   std::vector<std::string> names;
+  std::vector<LabelRange> ranges = {};  // as names, or empty: all kZeroOrOne
   std::vector<ImpliedLabel> implied;
 };
 
@@ -66,6 +70,7 @@ class BatchBuilder {
   };
   struct LabelSource {
     uint32_t field = 0;  // without an expression
+    LabelRange range = LabelRange::kZeroOrOne;
     std::optional<LabelExpression> expression;
     std::optional<LabelExpression> known_if;
   };
@@ -104,6 +109,7 @@ class BatchBuilder {
   std::optional<uint32_t> scene_field_;
   std::optional<uint32_t> time_field_;
   std::optional<uint32_t> user_field_;
+  std::optional<uint32_t> request_field_;
   Vocabulary scenes_;
   bool keeps_unknown_scenes_ = false;
 };

@@ -227,6 +227,9 @@ void CheckDataConfig(const DataConfig& data, const std::vector<std::string>& fie
   if (data.has_time_field()) {
     checks.Known("data_config.time_field", data.time_field(), "input field", fields);
   }
+  if (data.has_request_field()) {
+    checks.Known("data_config.request_field", data.request_field(), "input field", fields);
+  }
   CheckScenes(data, fields, checks);
 }
 

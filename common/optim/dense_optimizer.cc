@@ -1,7 +1,9 @@
 #include "common/optim/dense_optimizer.h"
 
+#include <string>
 #include <type_traits>
 
+#include "common/optim/loss_balance.h"
 #include "common/optim/update_rule.h"
 
 namespace antiphon {
@@ -49,6 +51,20 @@ StatusOr<std::unique_ptr<DenseOptimizer>> MakeDenseOptimizer(const OptimizerConf
         "cannot train dense blocks; give a second optimizer_config, for example adam_optimizer {}");
   }
   return built;
+}
+
+StatusOr<std::unique_ptr<DenseOptimizer>> MakeBlockOptimizer(const BlockSpec& block,
+                                                             uint32_t chunk_floats) {
+  if (!block.has_loss_balance()) {
+    return MakeDenseOptimizer(block.optimizer());
+  }
+  if (block.rows() != kBalanceRows || uint64_t{block.rows()} * block.cols() > chunk_floats) {
+    return InvalidArgumentError(
+        "it holds the weights of tasks and is " + std::to_string(block.rows()) + " x " +
+        std::to_string(block.cols()) + ", expected " + std::to_string(kBalanceRows) +
+        " rows and at most " + std::to_string(chunk_floats) + " floats, one chunk");
+  }
+  return MakeLossBalance(block.loss_balance());
 }
 
 }  // namespace antiphon

@@ -11,6 +11,7 @@
 
 #include "common/base/status.h"
 #include "proto/job.pb.h"
+#include "proto/parameters.pb.h"
 
 namespace antiphon {
 
@@ -29,5 +30,10 @@ class DenseOptimizer {
 
 // Fails where MakeUpdateRule does, and for row-wise Adagrad and group FTRL.
 StatusOr<std::unique_ptr<DenseOptimizer>> MakeDenseOptimizer(const OptimizerConfig& config);
+
+// What updates a block: its optimizer, or its loss_balance, for which it has the right shape and
+// lies in one chunk of `chunk_floats`.
+StatusOr<std::unique_ptr<DenseOptimizer>> MakeBlockOptimizer(const BlockSpec& block,
+                                                             uint32_t chunk_floats);
 
 }  // namespace antiphon

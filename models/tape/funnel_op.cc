@@ -111,6 +111,9 @@ double FunnelLogLoss(Tape<T>& tape, std::span<const FunnelStep> steps,
   std::copy(logits.begin(), logits.end(), kept);
   const std::span<const Var<T>> vars(kept, logits.size());
   tape.RecordLoss([steps, vars, target, scale, rows](Tape<T>& t) {
+    if (*scale == 0) {
+      return;
+    }
     double log_p[kMaxFunnelSteps];
     double share[kMaxFunnelSteps];
     for (size_t r = 0; r < rows; ++r) {

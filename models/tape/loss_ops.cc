@@ -1,23 +1,13 @@
 #include "models/tape/loss_ops.h"
 
-#include <algorithm>
-
 namespace antiphon {
-namespace {
-
-template <typename T>
-bool HasWeight(size_t n, const Target<T>& target) {
-  return std::any_of(target.weight, target.weight + n, [](T weight) { return weight != 0; });
-}
-
-}  // namespace
 
 template <typename T>
 double LogLoss(Tape<T>& tape, const Var<T>& logit, const Target<T>& target, const T* scale) {
   DCHECK(logit.cols == 1 && logit.contiguous());
-  if (HasWeight(logit.rows, target)) {
+  if (TakesPart(logit.rows, target)) {
     tape.RecordLoss([logit, target, scale](Tape<T>& t) {
-      if (t.Wants(logit)) {
+      if (*scale != 0 && t.Wants(logit)) {
         t.kernels().log_loss_backward(logit.rows, *scale, logit.value, target.label, target.weight,
                                       t.Grad(logit));
       }

@@ -72,8 +72,23 @@ T Tape<T>::GradBeta(const Var<T>& x) const {
 
 template <typename T>
 void Tape<T>::Backward(Gradients wanted) {
+  RunBack(0, records_.size(), wanted);
+}
+
+template <typename T>
+void Tape<T>::BackwardAbove(const TapeMark& mark, Gradients wanted) {
+  RunBack(mark.records, records_.size(), wanted);
+}
+
+template <typename T>
+void Tape<T>::BackwardBelow(const TapeMark& mark, Gradients wanted) {
+  RunBack(0, mark.records, wanted);
+}
+
+template <typename T>
+void Tape<T>::RunBack(size_t begin, size_t end, Gradients wanted) {
   wanted_ = wanted;
-  for (size_t i = records_.size(); i-- > 0;) {
+  for (size_t i = end; i-- > begin;) {
     const RecordedOp& record = records_[i];
     if (record.result == nullptr || record.result->live) {
       record.back(*this, record.op);
@@ -82,9 +97,9 @@ void Tape<T>::Backward(Gradients wanted) {
 }
 
 template <typename T>
-void Tape<T>::DropGradients() {
-  for (GradBuffer<T>* buffer : buffers_) {
-    buffer->live = false;
+void Tape<T>::DropGradientsAbove(const TapeMark& mark) {
+  for (size_t i = mark.buffers; i < buffers_.size(); ++i) {
+    buffers_[i]->live = false;
   }
 }
 

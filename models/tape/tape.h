@@ -53,6 +53,12 @@ struct Var {
   MatrixView<T> grad_view() const { return {grad, rows, cols, stride}; }
 };
 
+// A point in what a tape has recorded.
+struct TapeMark {
+  size_t records = 0;
+  size_t buffers = 0;
+};
+
 template <typename T>
 class Tape {
  public:
@@ -73,7 +79,15 @@ class Tape {
   // Gradients for everything that was recorded since Reset, from the losses, which seed them.
   void Backward(Gradients wanted);
   // Lets a second Backward start afresh; buffers of leaves keep what they have.
-  void DropGradients();
+  void DropGradients() { DropGradientsAbove({}); }
+
+  // Backward in two parts: from the losses down to what was recorded after `mark`, as often as need
+  // be with DropGradientsAbove in between, and then once from there.
+  TapeMark Mark() const { return {.records = records_.size(), .buffers = buffers_.size()}; }
+  void BackwardAbove(const TapeMark& mark, Gradients wanted);
+  void BackwardBelow(const TapeMark& mark, Gradients wanted);
+  // Of matrices made after `mark`: what lies below keeps what has come down to it.
+  void DropGradientsAbove(const TapeMark& mark);
 
   // What ops are made of.
 
@@ -121,6 +135,8 @@ class Tape {
     void* op;
     const GradBuffer<T>* result;  // null for a loss
   };
+
+  void RunBack(size_t begin, size_t end, Gradients wanted);
 
   template <typename Back>
   void Keep(const GradBuffer<T>* result, Back back) {

@@ -392,6 +392,106 @@ TEST_F(ModelRunnerTest, AnEventOfWeightZeroIsMeasuredAndMovesNothing) {
   }
 }
 
+// What tasks do to blocks and tables, by how far their gradients reach.
+class IsolationTest : public ModelRunnerTest {
+ protected:
+  Result TrainWith(TaskTower::Isolation isolate) {
+    Job job = SampleJob(MmoeText());
+    job.mutable_model_config()->mutable_mmoe()->mutable_task_towers(1)->set_isolate(isolate);
+    Build(job);
+    SampleStep step(schema_, 64, 21, 0.8);
+    return Train(step);
+  }
+  // As if there were no such task.
+  Result TrainWithoutLike() {
+    Build(SampleJob(MmoeText()));
+    SampleStep step(schema_, 64, 21, 0.8);
+    std::fill(step.batch().labels[1].begin(), step.batch().labels[1].end(), kUnknownLabel);
+    return Train(step);
+  }
+  void ExpectSame(const Result& a, const Result& b, const std::string& block) {
+    EXPECT_EQ(a.gradients.blocks[Block(block)], b.gradients.blocks[Block(block)]) << block;
+    EXPECT_EQ(a.gradients.block_present[Block(block)], b.gradients.block_present[Block(block)]);
+  }
+  void ExpectTablesNear(const Result& a, const Result& b) {
+    for (size_t t = 0; t < a.gradients.tables.size(); ++t) {
+      EXPECT_THAT(a.gradients.tables[t],
+                  testing::Pointwise(testing::FloatNear(1e-4F), b.gradients.tables[t]));
+    }
+  }
+};
+
+TEST_F(IsolationTest, LossMaskTrainsNothing) {
+  const Result masked = TrainWith(TaskTower::LOSS_MASK);
+  const Result without = TrainWithoutLike();
+
+  EXPECT_EQ(masked.gradients.blocks, without.gradients.blocks);
+  EXPECT_EQ(masked.gradients.block_present, without.gradients.block_present);
+  EXPECT_EQ(masked.gradients.tables, without.gradients.tables);
+  EXPECT_EQ(masked.output.loss, without.output.loss);
+  EXPECT_EQ(masked.output.logits[1].size(), 64U);
+}
+
+TEST_F(IsolationTest, BackboneStopTrainsTowerAndGate) {
+  const Result open = TrainWith(TaskTower::NONE);
+  const Result stopped = TrainWith(TaskTower::BACKBONE_STOP);
+  const Result without = TrainWithoutLike();
+
+  for (const char* block : {"experts.0.weight", "experts.1.weight", "experts.1.bias"}) {
+    ExpectSame(stopped, without, block);
+  }
+  for (const char* block : {"like.0.weight", "like.logit.bias", "like.gate.weight"}) {
+    ExpectSame(stopped, open, block);
+  }
+  ExpectTablesNear(stopped, without);
+}
+
+TEST_F(IsolationTest, EmbedStopTrainsAllButTheEmbeddings) {
+  const Result open = TrainWith(TaskTower::NONE);
+  const Result stopped = TrainWith(TaskTower::EMBED_STOP);
+  const Result without = TrainWithoutLike();
+
+  EXPECT_EQ(stopped.gradients.blocks, open.gradients.blocks);
+  ExpectTablesNear(stopped, without);
+  EXPECT_NE(stopped.gradients.tables, open.gradients.tables);
+}
+
+TEST_F(ModelRunnerTest, RequestsAreNeverCut) {
+  Job job = SampleJob(R"(model_class: "DNN" dnn_model {
+      task_towers { tower_name: "click" label_name: "click" loss_type: PAIRWISE }
+      task_towers { tower_name: "like" label_name: "like" loss_type: LISTWISE } })");
+  job.mutable_data_config()->set_request_field("request");
+  Result results[2];
+  for (const int threads : {1, 4}) {
+    Build(job, threads);
+    SampleStep step(schema_, 2500, 22, 0.9);
+    for (uint32_t r = 0; r < 2500; ++r)
+      step.batch().request.push_back(r / 70);
+    results[threads / 4] = Train(step);
+  }
+
+  EXPECT_NEAR(results[0].output.loss, results[1].output.loss, 1e-6);
+  for (size_t b = 0; b < results[0].gradients.blocks.size(); ++b) {
+    EXPECT_THAT(results[0].gradients.blocks[b],
+                testing::Pointwise(testing::FloatNear(1e-5F), results[1].gradients.blocks[b]));
+  }
+}
+
+TEST_F(ModelRunnerTest, GradientsOfEveryLossAreThoseOfTheLoss) {
+  for (const std::string loss : {"L2_LOSS", "HUBER", "WEIGHTED_LOGISTIC", "PAIRWISE", "LISTWISE"}) {
+    Job job = SampleJob(R"(model_class: "DNN" dnn_model { task_towers {
+        tower_name: "like" label_name: "like" dnn { hidden_units: 3 activation: "tanh" }
+        loss_type: )" + loss +
+                        "} } loss_reduction: BY_BATCH");
+    job.mutable_data_config()->set_request_field("request");
+    Build(job);
+    SampleStep step(schema_, 9, 23);
+    step.batch().request = {1, 1, 1, 1, 2, 2, 2, 2, 2};
+    step.batch().labels[0] = {2, 0, 1, 0, 0.5F, 3, 0, 0, 1};
+    ExpectGradientsOfLoss(step, 9);
+  }
+}
+
 TEST_F(ModelRunnerTest, RefusesTheSchemaOfAnotherModel) {
   const Job job = SampleJob(MmoeText());
   StatusOr<ParameterSchema> schema = BuildParameterSchema(job);

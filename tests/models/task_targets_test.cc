@@ -51,7 +51,7 @@ Batch MaskedBatch(const json& inputs) {
   batch.labels.resize(3);
   for (const json& row : inputs["y"]) {
     for (size_t k = 0; k < 3; ++k)
-      batch.labels[k].push_back(row[k].get<float>());
+      batch.labels[k].push_back(row[k] < 0 ? kUnknownLabel : row[k].get<float>());
   }
   return batch;
 }

@@ -48,6 +48,50 @@ TEST(MetricsBoardTest, AddsUpTasksAndScenes) {
   EXPECT_TRUE(std::isnan(tasks[1].all.auc));
 }
 
+TEST(MetricsBoardTest, KeepsTheNewestWeightsOfTasks) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  EXPECT_TRUE(board.task_weights().empty());
+  MetricsDelta delta;
+  for (const double weight : {1.0, 0.4}) {
+    delta.Clear();
+    for (uint32_t task = 0; task < 2; ++task) {
+      TaskWeight& out = *delta.add_task_weights();
+      out.set_task(task);
+      out.set_weight(task == 0 ? 2 - weight : weight);
+    }
+    ASSERT_TRUE(board.AddTraining(delta).ok());
+  }
+
+  ASSERT_EQ(board.task_weights().size(), 2U);
+  EXPECT_DOUBLE_EQ(board.task_weights()[0].weight, 1.6);
+  EXPECT_DOUBLE_EQ(board.task_weights()[1].weight, 0.4);
+  EXPECT_TRUE(std::isnan(board.task_weights()[0].mean));
+
+  delta.mutable_task_weights(0)->set_task(2);
+  EXPECT_EQ(board.AddTraining(delta).code(), StatusCode::kInvalidArgument);
+}
+
+TEST(MetricsBoardTest, MeasuresNumbersAndOrders) {
+  MetricsBoard board(TwoTasksTwoScenes());
+  MetricsDelta delta;
+  TaskMetrics& part = *delta.add_tasks();
+  part.set_task(0);
+  part.set_scene(0);
+  RegressionMetrics number;
+  number.Add(3, 1);
+  number.ToProto(*part.mutable_regression());
+
+  ASSERT_TRUE(board.AddTraining(delta).ok());
+
+  const MetricSummary all = board.Training()[0].all;
+  EXPECT_EQ(all.samples, 1U);
+  EXPECT_DOUBLE_EQ(all.mse, 4);
+  EXPECT_DOUBLE_EQ(all.mae, 2);
+  EXPECT_DOUBLE_EQ(all.pcoc, 3);
+  EXPECT_TRUE(std::isnan(all.auc));
+  EXPECT_TRUE(std::isnan(all.pair_accuracy));
+}
+
 TEST(MetricsBoardTest, RefusesWhatThePlanDoesNotHave) {
   MetricsBoard board(TwoTasksTwoScenes());
   MetricsDelta contradictory = Delta(0, 0, 4);

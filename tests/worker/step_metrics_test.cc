@@ -67,6 +67,40 @@ TEST_F(StepMetricsTest, CountsEachTaskInEachScene) {
   EXPECT_EQ(delta.tasks(3).positives(), 1);
 }
 
+TEST(StepMetricsOfLossesTest, MeasureNumbersAndOrders) {
+  Job job = TwoTowersTwoScenes();
+  auto* towers = job.mutable_model_config()->mutable_lr()->mutable_task_towers();
+  towers->Mutable(0)->set_loss_type(TaskTower::WEIGHTED_LOGISTIC);
+  towers->Mutable(1)->set_loss_type(TaskTower::PAIRWISE);
+  TaskTargets targets(job);
+  StepMetrics metrics(TwoTasksTwoScenes(), targets);
+  Batch batch;
+  batch.rows = 4;
+  batch.scene = {0, 0, 1, 1};
+  batch.request = {7, 7, 8, 8};
+  batch.labels = {{1, 3, kUnknownLabel, 0}, {1, 0, 0, 1}};
+  targets.Fill(batch);
+  StepOutput output;
+  output.logits = {{0, 0, 9, 0}, {0.5F, 0.4F, 2, 1}};
+  output.task_weights = {1.5, 0.5};
+  output.mean_task_weights = {1.25, 0.75};
+
+  metrics.OnStep(batch, output);
+  MetricsDelta delta;
+  metrics.TakeDelta(delta);
+
+  ASSERT_EQ(delta.tasks_size(), 4);
+  EXPECT_EQ(delta.tasks(0).regression().count(), 2);
+  EXPECT_DOUBLE_EQ(delta.tasks(0).regression().squared_error(), 4);  // 1 is predicted
+  EXPECT_EQ(delta.tasks(1).regression().count(), 1);
+  EXPECT_EQ(delta.tasks(2).pairs().in_order(), 1);
+  EXPECT_EQ(delta.tasks(3).pairs().in_order(), 0);
+  EXPECT_EQ(delta.tasks(3).pairs().pairs(), 1);
+  ASSERT_EQ(delta.task_weights_size(), 2);
+  EXPECT_EQ(delta.task_weights(1).weight(), 0.5);
+  EXPECT_EQ(delta.task_weights(1).mean_weight(), 0.75);
+}
+
 TEST_F(StepMetricsTest, ForgetsWhatWasTaken) {
   Observe(1, 1);
   MetricsDelta first;

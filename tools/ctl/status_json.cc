@@ -65,14 +65,28 @@ Json NodeJson(const NodeStatus& node, const ClusterView& view) {
 }
 
 Json MetricJson(const MetricLine& line) {
-  return {{"task", line.task()},
-          {"scene", line.scene().empty() ? Json(nullptr) : Json(line.scene())},
-          {"phase", line.evaluation() ? "eval" : "train"},
-          {"samples", line.samples()},
-          {"auc", NumberOrNull(line.auc())},
-          {"logloss", NumberOrNull(line.logloss())},
-          {"pcoc", NumberOrNull(line.pcoc())},
-          {"ne", NumberOrNull(line.ne())}};
+  Json json = {{"task", line.task()},
+               {"scene", line.scene().empty() ? Json(nullptr) : Json(line.scene())},
+               {"phase", line.evaluation() ? "eval" : "train"},
+               {"samples", line.samples()},
+               {"auc", NumberOrNull(line.auc())},
+               {"logloss", NumberOrNull(line.logloss())},
+               {"pcoc", NumberOrNull(line.pcoc())},
+               {"ne", NumberOrNull(line.ne())}};
+  if (line.has_mse()) {
+    json["mse"] = line.mse();
+    json["mae"] = line.mae();
+  }
+  if (line.has_pair_accuracy()) {
+    json["pair_accuracy"] = line.pair_accuracy();
+  }
+  if (line.has_weight()) {
+    json["weight"] = line.weight();
+  }
+  if (line.has_mean_weight()) {
+    json["mean_weight"] = line.mean_weight();
+  }
+  return json;
 }
 
 Json PartitionJson(const PartitionStatus& partition) {

@@ -1,5 +1,6 @@
 #include "tools/ctl/status_text.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "common/base/text.h"
@@ -83,13 +84,49 @@ std::string LeasesText(const ClusterStatus& status) {
   return table.empty() ? "" : "\n" + table.ToString();
 }
 
+// A number that not every line has.
+struct OptionalColumn {
+  const char* header;
+  bool (MetricLine::*has)() const;
+  double (MetricLine::*value)() const;
+};
+
+// Those of them that some line has.
+std::vector<OptionalColumn> OptionalColumns(const ClusterStatus& status) {
+  std::vector<OptionalColumn> columns = {
+      {"MSE", &MetricLine::has_mse, &MetricLine::mse},
+      {"MAE", &MetricLine::has_mae, &MetricLine::mae},
+      {"PAIRS", &MetricLine::has_pair_accuracy, &MetricLine::pair_accuracy},
+      {"WEIGHT", &MetricLine::has_weight, &MetricLine::weight},
+      {"MEAN WEIGHT", &MetricLine::has_mean_weight, &MetricLine::mean_weight}};
+  std::erase_if(columns, [&status](const OptionalColumn& column) {
+    return std::none_of(status.metrics().begin(), status.metrics().end(),
+                        [&column](const MetricLine& line) { return (line.*column.has)(); });
+  });
+  return columns;
+}
+
 std::string MetricsText(const ClusterStatus& status) {
-  TextTable table({"TASK", "SCENE", "PHASE", "SAMPLES", "AUC", "LOGLOSS", "NE", "PCOC"}, 3);
+  const std::vector<OptionalColumn> optional = OptionalColumns(status);
+  std::vector<std::string> headers = {"TASK", "SCENE",   "PHASE", "SAMPLES",
+                                      "AUC",  "LOGLOSS", "NE",    "PCOC"};
+  for (const OptionalColumn& column : optional) {
+    headers.emplace_back(column.header);
+  }
+  TextTable table(std::move(headers), 3);
   for (const MetricLine& line : status.metrics()) {
-    table.AddRow({line.task(), line.scene().empty() ? "all" : line.scene(),
-                  line.evaluation() ? "eval" : "train", FormatFixed(line.samples(), 0),
-                  FormatFixed(line.auc(), 4), FormatFixed(line.logloss(), 4),
-                  FormatFixed(line.ne(), 4), FormatFixed(line.pcoc(), 3)});
+    std::vector<std::string> cells = {line.task(),
+                                      line.scene().empty() ? "all" : line.scene(),
+                                      line.evaluation() ? "eval" : "train",
+                                      FormatFixed(line.samples(), 0),
+                                      FormatFixed(line.auc(), 4),
+                                      FormatFixed(line.logloss(), 4),
+                                      FormatFixed(line.ne(), 4),
+                                      FormatFixed(line.pcoc(), 3)};
+    for (const OptionalColumn& column : optional) {
+      cells.push_back((line.*column.has)() ? FormatFixed((line.*column.value)(), 4) : "-");
+    }
+    table.AddRow(std::move(cells));
   }
   return table.empty() ? "" : "\n" + table.ToString();
 }

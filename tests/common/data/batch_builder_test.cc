@@ -105,6 +105,30 @@ TEST_F(BatchBuilderTest, KnowsUnknownLabels) {
   EXPECT_THAT(batch_.labels[2], ElementsAre(0, 0, kUnknownLabel, 0));
 }
 
+TEST_F(BatchBuilderTest, LabelIsWhatItsLossTakes) {
+  job_.mutable_data_config()->add_label_fields("play");
+  job_.mutable_data_config()->set_request_field("user");
+  StatusOr<std::unique_ptr<BatchBuilder>> builder =
+      BatchBuilder::Create(job_, std::vector<FeatureStatistics>(4),
+                           {.names = {"play", "play"},
+                            .ranges = {LabelRange::kAnyNumber, LabelRange::kNotNegative},
+                            .implied = {}});
+  ASSERT_TRUE(builder.ok()) << builder.status();
+  builder_ = std::move(builder).value();
+  builder_->Start(batch_);
+
+  EXPECT_EQ(Add({{6, "17.25"}}), BadRowReason::kNone);
+  EXPECT_EQ(Add({{6, ""}}), BadRowReason::kNone);
+  EXPECT_EQ(Add({{6, "-1"}}), BadRowReason::kLabelOutOfRange);
+  EXPECT_EQ(Add({{6, "1e39"}}), BadRowReason::kLabelOutOfRange);
+  EXPECT_EQ(Add({{6, "nan"}}), BadRowReason::kLabelOutOfRange);
+  EXPECT_EQ(Add({{0, ""}}), BadRowReason::kNoRequest);
+
+  EXPECT_THAT(batch_.labels[0], ElementsAre(17.25F, kUnknownLabel));
+  EXPECT_THAT(batch_.labels[1], ElementsAre(17.25F, kUnknownLabel));
+  EXPECT_THAT(batch_.request, ElementsAre(HashBytes("u1"), HashBytes("u1")));
+}
+
 TEST_F(BatchBuilderTest, TakesSecondsAndMilliseconds) {
   ASSERT_EQ(Add({{9, "1650000000"}}), BadRowReason::kNone);
   ASSERT_EQ(Add({{9, "1650000000123"}}), BadRowReason::kNone);
