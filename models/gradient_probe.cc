@@ -77,6 +77,14 @@ void GradientProbe::PutBack(const SharedLayer<float>& layer) const {
   }
 }
 
+void GradientProbe::AddToWeight(Tape<float>& tape, const SharedLayer<float>& layer) const {
+  for (const Task& task : tasks_) {
+    if (task.reached && source_ == GradNormConfig::WEIGHT) {
+      tape.kernels().add(task.gradient.size(), task.gradient.data(), tape.Grad(layer.weight));
+    }
+  }
+}
+
 double GradientProbe::SquareSum(const std::vector<const GradientProbe*>& probes, size_t k,
                                 size_t index) {
   // Rows of a batch have activations of their own, weights are the same for all.

@@ -2,7 +2,8 @@
 //
 // A backward pass that goes task by task down to that layer leaves there what one task wants; the
 // probe takes it out, and puts back the sum when all have been: below, the pass goes on as ever.
-// WEIGHT costs one matrix product a task, at this layer only. One probe a slice of the batch; a
+// WEIGHT costs one matrix product a task, at this layer only; their sum is the gradient of the
+// layer's weights, which the layer itself then need not find. One probe a slice of the batch; a
 // batch's norm comes from all of them. Owned: one thread at a time.
 #pragma once
 
@@ -26,6 +27,9 @@ class GradientProbe {
 
   // Takes the gradient that lies at the layer's output as that of task k.
   void Take(Tape<float>& tape, const SharedLayer<float>& layer, size_t k);
+
+  // With WEIGHT, after all rows: the sum of the tasks' gradients, to the layer's weights.
+  void AddToWeight(Tape<float>& tape, const SharedLayer<float>& layer) const;
 
   // Whether any gradient of task k came by.
   bool reached(size_t k) const { return tasks_[k].reached; }

@@ -1,6 +1,7 @@
 #include "models/mlp.h"
 
 #include "common/base/hash.h"
+#include "models/tape/column_ops.h"
 #include "models/tape/linear_ops.h"
 
 namespace antiphon {
@@ -65,11 +66,15 @@ Var<T> Mlp::ForwardLayer(const Pass<T>& pass, size_t index, const Var<T>& x,
   const Activation on_the_way = norm ? Activation::kLinear : fused;
   // The networks of a stack share the first layer's input; above it each has its own columns.
   const uint32_t count = index == 0 ? 1 : stack_;
-  Var<T> y = StackedLinear(pass.tape, x, pass.block(layer.weight), pass.block(layer.bias), count,
-                           on_the_way);
-  if (shared != nullptr && index + 1 == layers_.size()) {
-    *shared = {.input = x,
-               .weight = pass.block(layer.weight),
+  const bool is_shared = shared != nullptr && index + 1 == layers_.size();
+  const bool is_probed = is_shared && shared->weight_is_probed;
+  const Var<T>& weight = pass.block(layer.weight);
+  Var<T> y = StackedLinear(pass.tape, x, is_probed ? StopGradient(weight) : weight,
+                           pass.block(layer.bias), count, on_the_way);
+  if (is_shared) {
+    *shared = {.weight_is_probed = is_probed,
+               .input = x,
+               .weight = weight,
                .output = y,
                .stack = stack_,
                .reads_whole_input = count == 1,

@@ -185,6 +185,7 @@ void ModelRunner::ComputeSlice(int index) {
   }
   if (step_.measures_norms) {
     slice.shared = {};
+    slice.shared.weight_is_probed = balance_.norm_source() == GradNormConfig::WEIGHT;
     slice.probe.Start(balance_.norm_source(), slice.scales.size());
   }
   const uint32_t end = SliceBegin(index + 1);
@@ -192,6 +193,9 @@ void ModelRunner::ComputeSlice(int index) {
     const uint32_t next = WholeRequests(begin + RowsFrom(begin, end));
     ComputeRows(slice, begin, next - begin);
     begin = next;
+  }
+  if (step_.measures_norms && slice.shared.output) {
+    slice.probe.AddToWeight(slice.tape, slice.shared);
   }
 }
 

@@ -12,6 +12,9 @@ namespace antiphon {
 
 template <typename T>
 struct SharedLayer {
+  // Set by who asks: the gradient of the weights is its own to find (GradientProbe), so that the
+  // layer leaves it out.
+  bool weight_is_probed = false;
   Var<T> input;
   Var<T> weight;
   Var<T> output;       // after the activation that the layer applies on its way
