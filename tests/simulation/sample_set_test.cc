@@ -120,7 +120,8 @@ TEST_F(SampleSetTest, ContentIsWrittenAsTheTruthSeesIt) {
   SampleCsv(*platform_).Append(request[0], line);
 
   const std::vector<std::string_view> values = Split(Trim(line), ",");
-  const std::vector<std::string_view> header = Split(SampleCsv::Header(), ",");
+  const std::string header_line = SampleCsv::Header();
+  const std::vector<std::string_view> header = Split(header_line, ",");
   const size_t avatar =
       static_cast<size_t>(std::find(header.begin(), header.end(), "avatar") - header.begin());
   const std::vector<std::string_view> floats = Split(values[avatar], "|");
