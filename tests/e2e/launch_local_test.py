@@ -57,9 +57,13 @@ class LaunchLocalTest(ClusterTest):
     def test_sigterm_is_an_orderly_end_for_each_program(self):
         launcher, errors = self.launch(2_000_000, "--linger")
         address = until(lambda: re.search(r"--scheduler=(\S+)", errors.read_text()), "it runs")[1]
-        until(lambda: run(BIN / "ps_ctl", f"--scheduler={address}", "status").stdout, "it answers")
+        status = [BIN / "ps_ctl", f"--scheduler={address}", "--output=json", "status"]
+        until(lambda: run(*status).stdout.count('"worker"') == 2, "both workers have registered")
+        pid = self.pid_of("worker 1")
 
-        os.kill(self.pid_of("worker 1"), signal.SIGTERM)  # this one leaves, the job goes on
+        os.kill(pid, signal.SIGTERM)  # this one leaves, the job goes on
+        # A second signal would end it at once.
+        until(lambda: not os.path.exists(f"/proc/{pid}"), "worker 1 has left")
         launcher.terminate()
 
         self.assertEqual(launcher.wait(60), 128 + signal.SIGTERM, errors.read_text())
