@@ -1,11 +1,14 @@
 #include "models/model.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include <google/protobuf/descriptor.h>
 
 #include "models/deepfm.h"
 #include "models/dnn.h"
+#include "models/extended_model.h"
 #include "models/funnel.h"
 #include "models/lr.h"
 #include "models/mmoe.h"
@@ -16,7 +19,6 @@
 #include "models/shared_bottom.h"
 #include "models/star.h"
 #include "models/ums.h"
-#include "models/with_fm.h"
 
 namespace antiphon {
 namespace {
@@ -144,12 +146,21 @@ std::unique_ptr<Model<T>> MakeModel(const ModelConfig& config, const InputShape&
     model->set_losses(LossSpecs(config));
     return model;
   };
-  if (!config.has_fm()) {
+  if (!config.has_triplet() && !config.has_fm()) {
     return make(input);
   }
-  FmInput fm(config.fm(), input, Towers(config).size(), blocks);
-  const InputShape inner = fm.Inner(input);
-  return std::make_unique<WithFm<T>>(std::move(fm), make(inner));
+  InputShape shape = input;
+  std::optional<TripletInput> triplet;
+  if (config.has_triplet()) {
+    triplet.emplace(config.triplet(), shape, blocks);
+    shape = triplet->Inner(shape);
+  }
+  std::optional<FmInput> fm;
+  if (config.has_fm()) {
+    fm.emplace(config.fm(), shape, Towers(config).size(), blocks);
+    shape = fm->Inner(shape);
+  }
+  return std::make_unique<ExtendedModel<T>>(std::move(triplet), std::move(fm), make(shape));
 }
 
 template std::unique_ptr<Model<float>> MakeModel(const ModelConfig&, const InputShape&, BlockList&);

@@ -15,6 +15,7 @@
 #include "models/model_checks.h"
 #include "models/model_config.h"
 #include "models/pair_fields.h"
+#include "models/triplet_input.h"
 
 namespace antiphon {
 namespace {
@@ -52,6 +53,7 @@ class ModelChecker {
     }
     CheckTowers();
     CheckFm(*field);
+    CheckTriplet();
     CheckLosses(job_, checks_);
     CheckScenes();
     return checks_.Take();
@@ -139,6 +141,19 @@ class ModelChecker {
         return;
       }
     }
+  }
+
+  void CheckTriplet() {
+    if (!model_.has_triplet()) {
+      return;
+    }
+    const std::string path = "model_config.triplet";
+    if (!RowPartsOf(model_).embedding) {
+      checks_.Add(path, "is not read by model_class \"" + model_.model_class() +
+                            "\", which has no embeddings to project");
+      return;
+    }
+    TripletInput::Check(model_.triplet(), {job_, path, checks_});
   }
 
   void CheckScenes() {

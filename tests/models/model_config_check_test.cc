@@ -164,6 +164,37 @@ TEST(CheckModelConfigTest, PairsOfFeaturesNeedOneWidth) {
   EXPECT_THAT(TheError(twice), HasSubstr("model_config.fm: is not read"));
 }
 
+TEST(CheckModelConfigTest, SidesOfATripletAreGroupsOfTheirOwn) {
+  const auto job = [](const std::string& triplet, const std::string& model) {
+    Job sample = SampleJob(model + " triplet {" + triplet + "}");
+    FeatureGroup* all = sample.mutable_model_config()->mutable_feature_groups(0);
+    all->clear_feature_names();
+    all->add_feature_names("user");
+    for (const char* name : {"tags", "age", "vector", "author"}) {
+      FeatureGroup* group = sample.mutable_model_config()->add_feature_groups();
+      group->set_group_name(std::string("g_") + name);
+      group->add_feature_names(name);
+    }
+    return sample;
+  };
+  const std::string sides = R"(host_group: "g_author" text_group: "g_tags" )";
+  const std::string good = sides + R"(avatar_group: "g_vector")";
+  const std::string lr = R"(model_class: "LR" lr {
+      task_towers { tower_name: "click" label_name: "click" } })";
+
+  EXPECT_THAT(CheckModelConfig(job(good, MmoeText())), IsEmpty());
+  EXPECT_THAT(TheError(job(sides + R"(avatar_group: "g_vectr")", MmoeText())),
+              AllOf(HasSubstr("model_config.triplet.avatar_group: "), HasSubstr("g_vector")));
+  EXPECT_THAT(TheError(job(good + R"( user_group: "g_tags")", MmoeText())),
+              HasSubstr("model_config.triplet.user_group: feature group \"g_tags\" is another"));
+  EXPECT_THAT(TheError(job(good + " projection_dim: 0", MmoeText())),
+              HasSubstr("model_config.triplet.projection_dim"));
+  Job linear = job(good, lr);
+  for (FeatureConfig& feature : *linear.mutable_feature_config()->mutable_features())
+    feature.set_embedding_dim(1);
+  EXPECT_THAT(TheError(linear), HasSubstr("model_config.triplet: is not read by model_class"));
+}
+
 TEST(ParameterSchemaTest, WeightsOfPairsAreASegmentOfTheRow) {
   Job job = SampleJob(MmoeText() + " fm { linear_optimizer_config { ftrl_optimizer {} } }");
   job.mutable_feature_config()->mutable_features(0)->set_embedding_dim(3);

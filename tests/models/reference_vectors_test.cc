@@ -391,6 +391,36 @@ VectorCase FmKernelCase() {
   return c;
 }
 
+constexpr char kSides[] = R"( host_group: "host" text_group: "text" avatar_group: "avatar"
+                              projection_dim: 2 })";
+
+VectorCase TripletCase() {
+  VectorCase c = {"triplet",
+                  std::string(R"(model_class: "DNN" dnn_model {)") + kTwoTowers +
+                      R"( triplet { user_group: "user")" + kSides,
+                  {{"user"}, {"host"}, {"text"}, {"avatar"}},
+                  {{"triplet.user", {"triplet.user.W"}}}};
+  for (const std::string side : {"triplet.host", "triplet.text", "triplet.avatar"}) {
+    c.blocks[side] = {side + ".W"};
+  }
+  AddTower("tower0", c.blocks);
+  AddTower("tower1", c.blocks);
+  return c;
+}
+
+// Both that extend a model's input, in their order.
+VectorCase TripletFmCase() {
+  VectorCase c = TripletCase();
+  c.vector = "triplet_fm";
+  c.config = std::string(R"(model_class: "DNN" dnn_model {)") + kTwoTowers +
+             " fm { mode: BI_VECTOR } triplet {" + kSides;
+  c.inputs = {{"w"}, {"host"}, {"text"}, {"avatar"}};
+  c.blocks.erase("triplet.user");
+  c.linear = 3;
+  c.field_dim = 2;
+  return c;
+}
+
 // The scene of each row of the vector; empty without scenes.
 std::vector<int> ScenesOf(const json& inputs) {
   return inputs.contains("scene") ? inputs["scene"].get<std::vector<int>>() : std::vector<int>();
@@ -705,7 +735,8 @@ INSTANTIATE_TEST_SUITE_P(
                     EsmmCase("esmm_sum", ""), EsmmCase("esmm_mean", ""),
                     EsmmCase("esmm_mean_stop_ctr", "stop_ctr_grad_in_ctcvr: true"), Esm2Case(),
                     EsmmFmCase(), DeepFmCase(), FmLogitCase(), FmKernelCase(), UmsCase("ums"),
-                    UmsCase("ums_zero_init"), StarCase(), PepNetCase()),
+                    UmsCase("ums_zero_init"), StarCase(), PepNetCase(), TripletCase(),
+                    TripletFmCase()),
     [](const testing::TestParamInfo<VectorCase>& test) { return test.param.vector; });
 
 TEST(EsmmLossTest, StaysFiniteAndRightAtExtremeLogitsInFloat) {

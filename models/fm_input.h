@@ -8,7 +8,6 @@
 // r_i scales every x_j by a number of its own, from 1. All is computed once for all tasks.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "models/model.h"
@@ -36,31 +35,6 @@ class FmInput {
   BlockId kernel_ = 0;           // KERNEL: U_i one below the other
   BlockId kernel_scale_ = 0;     // KERNEL: r
   std::vector<BlockId> scales_;  // LOGIT: s
-};
-
-template <typename T>
-class WithFm final : public Model<T> {
- public:
-  WithFm(FmInput fm, std::unique_ptr<Model<T>> inner)
-      : fm_(std::move(fm)), inner_(std::move(inner)) {}
-
-  RowGrouping grouping() const override { return inner_->grouping(); }
-  size_t LogitCount(size_t tasks) const override { return inner_->LogitCount(tasks); }
-  void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override {
-    inner_->Forward(pass, fm_.Forward(pass, input), logits);
-    fm_.AddToLogits(pass, input, logits);
-  }
-  void Losses(Tape<T>& tape, std::span<const Var<T>> logits, std::span<const Target<T>> targets,
-              std::span<const T> scales, std::span<double> sums) const override {
-    inner_->Losses(tape, logits, targets, scales, sums);
-  }
-  float PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const override {
-    return inner_->PredictedLogit(logits, k, r);
-  }
-
- private:
-  FmInput fm_;
-  std::unique_ptr<Model<T>> inner_;
 };
 
 }  // namespace antiphon

@@ -1,4 +1,4 @@
-#include "models/with_fm.h"
+#include "models/fm_input.h"
 
 #include <string>
 
