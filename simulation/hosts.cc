@@ -41,7 +41,7 @@ int PickBelow(int n, Rng& rng) {
   return static_cast<int>(rng.Below(static_cast<uint64_t>(n)));
 }
 
-Host MakeHost(uint32_t id, const Culture& culture, Rng& rng) {
+Host MakeHost(uint32_t id, const PlatformOptions& options, const Culture& culture, Rng& rng) {
   Host host;
   host.id = id;
   host.category = PickBelow(kCategoryCount, rng);
@@ -58,11 +58,11 @@ Host MakeHost(uint32_t id, const Culture& culture, Rng& rng) {
   AddScaled(std::sqrt(kAppealOfOwn), NormalArray<kTaskCount>(rng), host.appeal);
   host.trend = NormalArray<kTaskCount>(rng);
 
-  for (ContentVector& avatar : host.avatars) {
-    avatar = MakeContent(culture.avatar_of_interests, host.interests, rng);
+  for (int i = 0; i < options.avatars; ++i) {
+    host.avatars.push_back(MakeContent(culture.avatar_of_interests, host.interests, rng));
   }
-  for (ContentVector& text : host.texts) {
-    text = MakeContent(culture.text_of_interests, host.interests, rng);
+  for (int i = 0; i < options.texts; ++i) {
+    host.texts.push_back(MakeContent(culture.text_of_interests, host.interests, rng));
   }
   host.popularity = static_cast<float>(std::exp(kPopularitySpread * rng.Normal()));
   const double log_fans = kFansLogMean +
@@ -74,12 +74,12 @@ Host MakeHost(uint32_t id, const Culture& culture, Rng& rng) {
 
 }  // namespace
 
-std::vector<Host> MakeHosts(int count, const Culture& culture, uint64_t seed) {
-  Rng rng(Mix64(seed, kHostStream));
+std::vector<Host> MakeHosts(const PlatformOptions& options, const Culture& culture) {
+  Rng rng(Mix64(options.seed, kHostStream));
   std::vector<Host> hosts;
-  hosts.reserve(static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    hosts.push_back(MakeHost(static_cast<uint32_t>(i), culture, rng));
+  hosts.reserve(static_cast<size_t>(options.hosts));
+  for (int i = 0; i < options.hosts; ++i) {
+    hosts.push_back(MakeHost(static_cast<uint32_t>(i), options, culture, rng));
   }
   return hosts;
 }

@@ -1,18 +1,15 @@
 // Hosts: those who stream. Each has a few avatars and texts that the platform may show for it.
 //
-// A pure function of culture, count and seed; frozen after construction.
+// A pure function of culture and options; frozen after construction.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "simulation/culture.h"
+#include "simulation/platform_options.h"
 
 namespace antiphon {
-
-inline constexpr int kAvatarsPerHost = 4;
-inline constexpr int kTextsPerHost = 4;
 
 struct Host {
   // What the samples show.
@@ -22,8 +19,8 @@ struct Host {
   int language = 0;
   int64_t fans = 0;
   // In hundredths, exactly what a file of samples says.
-  std::array<ContentVector, kAvatarsPerHost> avatars{};
-  std::array<ContentVector, kTextsPerHost> texts{};
+  std::vector<ContentVector> avatars;
+  std::vector<ContentVector> texts;
 
   // What only the truth knows.
   float popularity = 1;  // how often it is shown while on air, as a weight
@@ -32,6 +29,7 @@ struct Host {
   TaskValues trend{};  // change of the appeal over the period
 };
 
-std::vector<Host> MakeHosts(int count, const Culture& culture, uint64_t seed);
+// Of the options it reads hosts, avatars, texts and seed.
+std::vector<Host> MakeHosts(const PlatformOptions& options, const Culture& culture);
 
 }  // namespace antiphon

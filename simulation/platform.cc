@@ -24,9 +24,9 @@ Platform::Platform(const PlatformOptions& options)
       culture_(options.seed),
       calendar_(options.days),
       users_(options.users, culture_, options.seed),
-      hosts_(MakeHosts(options.hosts, culture_, options.seed)),
+      hosts_(MakeHosts(options, culture_)),
       schedule_(hosts_, calendar_, options.seed),
-      truth_(options.seed) {
+      truth_(options.seed, options.harmony) {
   CalibrateTruth();
 }
 
@@ -42,8 +42,8 @@ void Platform::CalibrateTruth() {
       showing.scene = scene;
       showing.user = &users_.Draw(progress, rng);
       showing.host = &hosts_[schedule_.Draw(showing.moment.slot, rng)];
-      showing.avatar = static_cast<int>(rng.Below(kAvatarsPerHost));
-      showing.text = static_cast<int>(rng.Below(kTextsPerHost));
+      showing.avatar = static_cast<int>(rng.Below(showing.host->avatars.size()));
+      showing.text = static_cast<int>(rng.Below(showing.host->texts.size()));
       showing.position = static_cast<int>(i % kImpressionsPerRequest);
     }
     truth_.Calibrate(scene, traffic);
@@ -81,8 +81,8 @@ void Platform::DrawRequest(const RequestStream& stream, int64_t index,
   for (int position = 0; position < kImpressionsPerRequest; ++position) {
     showing.position = position;
     showing.host = &DrawHost(showing.moment.slot, impressions, rng);
-    showing.avatar = static_cast<int>(rng.Below(kAvatarsPerHost));
-    showing.text = static_cast<int>(rng.Below(kTextsPerHost));
+    showing.avatar = static_cast<int>(rng.Below(showing.host->avatars.size()));
+    showing.text = static_cast<int>(rng.Below(showing.host->texts.size()));
     Impression impression;
     impression.request_id = request_id;
     impression.showing = showing;

@@ -20,7 +20,14 @@ Status CheckPlatformOptions(const PlatformOptions& options) {
   AP_RETURN_IF_ERROR(CheckRange("days", options.days, 1, 366));
   AP_RETURN_IF_ERROR(CheckRange("users", options.users, 3, 50'000'000));
   // With fewer hosts than this there are hours when nobody is on air.
-  return CheckRange("hosts", options.hosts, 50, 1'000'000);
+  AP_RETURN_IF_ERROR(CheckRange("hosts", options.hosts, 50, 1'000'000));
+  AP_RETURN_IF_ERROR(CheckRange("avatars", options.avatars, 1, 64));
+  AP_RETURN_IF_ERROR(CheckRange("texts", options.texts, 1, 64));
+  if (!(options.harmony >= 0 && options.harmony <= 2)) {
+    return InvalidArgumentError("harmony is " + std::to_string(options.harmony) +
+                                ", expected a number from 0 to 2");
+  }
+  return Status();
 }
 
 }  // namespace antiphon

@@ -12,6 +12,10 @@ struct PlatformOptions {
   int days = 14;     // length of the period
   int users = 6000;  // two thirds are there when the period begins, the others arrive during it
   int hosts = 400;
+  int avatars = 4;  // that each host may be shown with
+  int texts = 4;
+  // The deviation that avatar and text bring to the click by how they go together.
+  double harmony = 0;
 };
 
 // Names the option that is out of range and the range.

@@ -6,6 +6,10 @@ namespace antiphon {
 namespace {
 
 constexpr int kContentDecimals = 2;
+constexpr char kUntilHost[] =
+    "request_id,time_ms,hour,scene,position,"
+    "user_id,age_band,city,language,device,favourite,"
+    "host_id,host_category,host_level,host_language,host_fans";
 
 template <typename Number>
 void AppendNumber(Number number, std::string& text) {
@@ -50,12 +54,11 @@ std::string HostAttributes(const Host& host) {
 }
 
 // Id and vector, for each piece of content that the host has: "14,0.20|-1.31|...".
-template <size_t N>
 std::vector<std::string> ContentTexts(uint32_t host_id,
-                                      const std::array<ContentVector, N>& contents) {
+                                      const std::vector<ContentVector>& contents) {
   std::vector<std::string> texts;
-  for (size_t i = 0; i < N; ++i) {
-    texts.push_back(std::to_string(host_id * N + i) + "," + VectorText(contents[i]));
+  for (size_t i = 0; i < contents.size(); ++i) {
+    texts.push_back(std::to_string(host_id * contents.size() + i) + "," + VectorText(contents[i]));
   }
   return texts;
 }
@@ -74,20 +77,19 @@ SampleCsv::SampleCsv(const Platform& platform) {
 }
 
 std::string SampleCsv::Header() {
-  std::string header =
-      "request_id,time_ms,hour,scene,position,"
-      "user_id,age_band,city,language,device,favourite,"
-      "host_id,host_category,host_level,host_language,host_fans,"
-      "avatar_id,avatar,text_id,text";
+  std::string header = std::string(kUntilHost) + ",avatar_id,avatar,text_id,text";
   for (const Task task : kTasks) {
     header.append(",").append(TaskName(task));
   }
   return header + "\n";
 }
 
-void SampleCsv::Append(const Impression& impression, std::string& text) const {
+std::string SampleCsv::RequestHeader() {
+  return std::string(kUntilHost) + "\n";
+}
+
+void SampleCsv::AppendUntilHost(const Impression& impression, std::string& text) const {
   const Showing& showing = impression.showing;
-  const HostText& host = hosts_[showing.host->id];
   AppendNumber(impression.request_id, text);
   text.push_back(',');
   AppendNumber(showing.moment.time_ms, text);
@@ -100,7 +102,18 @@ void SampleCsv::Append(const Impression& impression, std::string& text) const {
   text.push_back(',');
   text.append(users_[showing.user->id]);
   text.push_back(',');
-  text.append(host.attributes);
+  text.append(hosts_[showing.host->id].attributes);
+}
+
+void SampleCsv::AppendRequest(const Impression& impression, std::string& text) const {
+  AppendUntilHost(impression, text);
+  text.push_back('\n');
+}
+
+void SampleCsv::Append(const Impression& impression, std::string& text) const {
+  const Showing& showing = impression.showing;
+  const HostText& host = hosts_[showing.host->id];
+  AppendUntilHost(impression, text);
   text.push_back(',');
   text.append(host.avatars[static_cast<size_t>(showing.avatar)]);
   text.push_back(',');
@@ -109,6 +122,25 @@ void SampleCsv::Append(const Impression& impression, std::string& text) const {
     text.append(label ? ",1" : ",0");
   }
   text.push_back('\n');
+}
+
+std::string SampleCsv::ContentFile(const char* header,
+                                   std::vector<std::string> HostText::*contents) const {
+  std::string file = header;
+  for (size_t host = 0; host < hosts_.size(); ++host) {
+    for (const std::string& content : hosts_[host].*contents) {
+      file.append(std::to_string(host)).append(",").append(content).append("\n");
+    }
+  }
+  return file;
+}
+
+std::string SampleCsv::AvatarFile() const {
+  return ContentFile("host_id,avatar_id,avatar\n", &HostText::avatars);
+}
+
+std::string SampleCsv::TextFile() const {
+  return ContentFile("host_id,text_id,text\n", &HostText::texts);
 }
 
 }  // namespace antiphon

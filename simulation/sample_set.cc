@@ -14,6 +14,7 @@ namespace antiphon {
 namespace {
 
 constexpr uint64_t kFirstEvalRequest = 1'000'000'000'000;  // far above any training request
+constexpr uint64_t kFirstFreshRequest = 2'000'000'000'000;
 constexpr int kZstdLevel = 1;
 
 // Calls `visit` for the first `samples` impressions of the stream, in time order.
@@ -134,18 +135,56 @@ StatusOr<ScoreBoard> WriteEvalFile(const Platform& platform, const SampleSetOpti
   return board;
 }
 
+// Plain whatever the options say: these files are small.
+Status WriteRequestFiles(const Platform& platform, const SampleSetOptions& options,
+                         FileSystem& fs) {
+  const SampleCsv csv(platform);
+  std::string lines = SampleCsv::RequestHeader();
+  std::vector<Impression> candidates;
+  for (int64_t i = 0; i < options.requests; ++i) {
+    DrawCandidates(platform, options.requests, i, candidates);
+    for (const Impression& candidate : candidates) {
+      csv.AppendRequest(candidate, lines);
+    }
+  }
+  const std::string folder = options.directory + "/";
+  AP_RETURN_IF_ERROR(WriteFileAtomically(fs, folder + "requests.csv", lines));
+  AP_RETURN_IF_ERROR(WriteFileAtomically(fs, folder + "avatars.csv", csv.AvatarFile()));
+  return WriteFileAtomically(fs, folder + "texts.csv", csv.TextFile());
+}
+
 // A file that WriteSampleSet may have written, also one that a crash left half-way.
 bool IsOfSampleSet(const std::string& name) {
-  return name.starts_with("train-") || name.starts_with("eval.csv") ||
-         name.starts_with("truth.json");
+  constexpr std::array kBeginnings = {"train-",      "eval.csv",  "requests.csv",
+                                      "avatars.csv", "texts.csv", "truth.json"};
+  return std::any_of(kBeginnings.begin(), kBeginnings.end(),
+                     [&name](const char* beginning) { return name.starts_with(beginning); });
 }
 
 }  // namespace
+
+RequestStream FreshRequests(int64_t requests) {
+  return {
+      .first_request_id = kFirstFreshRequest, .requests = requests, .begin = kEvalBegin, .end = 1};
+}
+
+void DrawCandidates(const Platform& platform, int64_t requests, int64_t index,
+                    std::vector<Impression>& candidates) {
+  platform.DrawRequest(FreshRequests(requests), index, candidates);
+  for (Impression& candidate : candidates) {
+    candidate.showing.position = 0;
+    candidate.chances = platform.truth().ChancesOf(candidate.showing);
+  }
+}
 
 StatusOr<std::string> WriteSampleSet(const Platform& platform, const SampleSetOptions& options,
                                      FileSystem& fs) {
   if (options.samples < 1 || options.eval_samples < 1 || options.samples_per_file < 1) {
     return InvalidArgumentError("samples, eval_samples and samples_per_file must be at least 1");
+  }
+  if (options.requests < 0) {
+    return InvalidArgumentError("requests is " + std::to_string(options.requests) +
+                                ", expected 0 or more");
   }
   AP_RETURN_IF_ERROR(fs.MakeDirectories(options.directory));
   AP_ASSIGN_OR_RETURN(const std::vector<std::string> present, fs.List(options.directory));
@@ -156,7 +195,10 @@ StatusOr<std::string> WriteSampleSet(const Platform& platform, const SampleSetOp
   }
   AP_ASSIGN_OR_RETURN(const TrainCounts counts, WriteTrainFiles(platform, options, fs));
   AP_ASSIGN_OR_RETURN(const ScoreBoard board, WriteEvalFile(platform, options, fs));
-  const std::string report = TruthReport(platform.options(), counts, board);
+  if (options.requests > 0) {
+    AP_RETURN_IF_ERROR(WriteRequestFiles(platform, options, fs));
+  }
+  const std::string report = TruthReport(platform.options(), options.requests, counts, board);
   AP_RETURN_IF_ERROR(WriteFileAtomically(fs, options.directory + "/truth.json", report));
   return report;
 }

@@ -2,6 +2,8 @@
 //
 //   train-00000.csv, train-00001.csv, ...  in time order over the whole period
 //   eval.csv                               held out, from the last fifth of the period
+//   requests.csv, avatars.csv, texts.csv   with `requests`: whom and which hosts a model is asked
+//                                          about, and what every host may be shown with
 //   truth.json                             what the true probabilities score on eval.csv
 //
 // Held-out samples lie between training samples in time, so that they ask what was learnt about
@@ -12,6 +14,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/base/file_system.h"
 #include "common/base/status.h"
@@ -26,10 +29,17 @@ struct SampleSetOptions {
   int64_t samples = 1'000'000;
   int64_t eval_samples = 160'000;
   int64_t samples_per_file = 131'072;
+  int64_t requests = 0;  // that a model may choose triplets for, four hosts each
   Compression compression = Compression::kNone;
 };
 
 inline constexpr double kEvalBegin = 0.8;  // progress of the period
+
+// The requests of requests.csv, which lie among the held-out ones and are others.
+RequestStream FreshRequests(int64_t requests);
+// Request `index` of them: the hosts to choose from, all of them at the top of the page.
+void DrawCandidates(const Platform& platform, int64_t requests, int64_t index,
+                    std::vector<Impression>& candidates);
 
 // Fails when the folder has anything in it. Returns the text of truth.json.
 StatusOr<std::string> WriteSampleSet(const Platform& platform, const SampleSetOptions& options,

@@ -10,6 +10,7 @@ namespace antiphon {
 namespace {
 
 constexpr uint64_t kTruthStream = 5;
+constexpr uint64_t kHarmonyStream = 8;
 
 // The deviation that each part brings to the logits of click, long watch, gift, comment, follow.
 struct Strengths {
@@ -69,6 +70,16 @@ double ContentScore(const ContentVector& weights, const ContentVector& taste,
          std::sqrt(static_cast<double>(kVectorDims));
 }
 
+// How avatar and text go together; deviation about 1.
+double HarmonyScore(const ContentVector& weights, const ContentVector& avatar,
+                    const ContentVector& text) {
+  double sum = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    sum += static_cast<double>(weights[i]) * avatar[i] * text[i];
+  }
+  return sum / std::sqrt(static_cast<double>(kVectorDims));
+}
+
 // The constant c with mean over i of weight_i * sigmoid(logit_i + c) = rate * sum of weights.
 double SolveConstant(std::span<const double> logits, std::span<const double> weights, double rate) {
   double low = -20;
@@ -87,7 +98,9 @@ double SolveConstant(std::span<const double> logits, std::span<const double> wei
 
 }  // namespace
 
-Truth::Truth(uint64_t seed) : effects_{} {
+Truth::Truth(uint64_t seed, double harmony) : effects_{}, harmony_(harmony) {
+  Rng harmony_rng(Mix64(seed, kHarmonyStream));
+  harmony_weights_ = NormalArray<kVectorDims>(harmony_rng);
   Rng rng(Mix64(seed, kTruthStream));
   for (TaskEffects& effects : effects_) {
     for (float& weight : effects.interest_weights) {
@@ -141,10 +154,14 @@ double Truth::LogitWithoutConstant(Task task, const Showing& showing) const {
   }
   match /= std::sqrt(static_cast<double>(kInterestDims));
 
-  const double avatar = ContentScore(effects.avatar_weights[scene], user.avatar_taste,
-                                     host.avatars[static_cast<size_t>(showing.avatar)]);
-  const double text = ContentScore(effects.text_weights[scene], user.text_taste,
-                                   host.texts[static_cast<size_t>(showing.text)]);
+  const ContentVector& avatar_vector = host.avatars[static_cast<size_t>(showing.avatar)];
+  const ContentVector& text_vector = host.texts[static_cast<size_t>(showing.text)];
+  const double avatar =
+      ContentScore(effects.avatar_weights[scene], user.avatar_taste, avatar_vector);
+  const double text = ContentScore(effects.text_weights[scene], user.text_taste, text_vector);
+  const double harmony = task == Task::kClick
+                             ? harmony_ * HarmonyScore(harmony_weights_, avatar_vector, text_vector)
+                             : 0.0;
   // Cosine over the day with deviation 1; drift is 0 in the middle of the period.
   const double rhythm =
       M_SQRT2 *
@@ -152,7 +169,7 @@ double Truth::LogitWithoutConstant(Task task, const Showing& showing) const {
   const double drift = showing.moment.progress - 0.5;
 
   return s.match[t] * match + s.propensity[t] * user.propensity[t] + s.appeal[t] * host.appeal[t] +
-         s.avatar[t] * avatar + s.text[t] * text +
+         s.avatar[t] * avatar + s.text[t] * text + harmony +
          s.scene_category[t] * effects.scene_category[scene][category] + s.rhythm[t] * rhythm +
          (user.language == host.language ? s.language[t] : 0.0) +
          drift * (s.fashion[t] * effects.fashion[category] + s.trend[t] * host.trend[t]) -

@@ -1,9 +1,9 @@
 // Truth: the probability of every task for anything that the platform may show.
 //
 // A task's logit is a sum of what docs/simulation.md lists: match of interests, how willing the
-// user and how appealing the host is, avatar and text against scene and taste, language, the
-// scene's taste in categories, time of day, fashion and trend, and a constant per scene that
-// brings the task to its TargetRate. Frozen once calibrated: any thread may ask.
+// user and how appealing the host is, avatar and text against scene, taste and each other,
+// language, the scene's taste in categories, time of day, fashion and trend, and a constant per
+// scene that brings the task to its TargetRate. Frozen once calibrated: any thread may ask.
 #pragma once
 
 #include <array>
@@ -19,7 +19,8 @@ using TaskLogits = std::array<double, kTaskCount>;
 
 class Truth {
  public:
-  explicit Truth(uint64_t seed);
+  // `harmony` as in PlatformOptions.
+  Truth(uint64_t seed, double harmony);
 
   // Sets the constants of `scene` so that `traffic`, showings in that scene, has the target rates.
   void Calibrate(Scene scene, std::span<const Showing> traffic);
@@ -42,6 +43,8 @@ class Truth {
   double LogitWithoutConstant(Task task, const Showing& showing) const;
 
   std::array<TaskEffects, kTaskCount> effects_;
+  double harmony_;
+  ContentVector harmony_weights_;
 };
 
 }  // namespace antiphon

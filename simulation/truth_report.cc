@@ -61,13 +61,35 @@ void TrainCounts::Add(const Impression& impression) {
   }
 }
 
-std::string TruthReport(const PlatformOptions& options, const TrainCounts& train,
+std::string TruthReport(const PlatformOptions& options, int64_t requests, const TrainCounts& train,
                         const ScoreBoard& eval) {
-  const Json report = {{"seed", options.seed},      {"days", options.days},
-                       {"users", options.users},    {"hosts", options.hosts},
-                       {"train", TrainJson(train)}, {"eval", EvalJson(eval)}};
+  const Json report = {{"seed", options.seed},       {"days", options.days},
+                       {"users", options.users},     {"hosts", options.hosts},
+                       {"avatars", options.avatars}, {"texts", options.texts},
+                       {"harmony", options.harmony}, {"requests", requests},
+                       {"train", TrainJson(train)},  {"eval", EvalJson(eval)}};
   constexpr int kIndent = 2;
   return report.dump(kIndent) + "\n";
+}
+
+StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json) {
+  const Json json = Json::parse(truth_json, nullptr, /*allow_exceptions=*/false);
+  for (const char* name :
+       {"seed", "days", "users", "hosts", "avatars", "texts", "harmony", "requests"}) {
+    if (!json.is_object() || !json.contains(name) || !json.at(name).is_number()) {
+      return InvalidArgumentError(std::string("no number \"") + name +
+                                  "\", expected a truth.json of ps_simulate");
+    }
+  }
+  ToldPlatform told = {.options = {.seed = json.at("seed").get<uint64_t>(),
+                                   .days = json.at("days").get<int>(),
+                                   .users = json.at("users").get<int>(),
+                                   .hosts = json.at("hosts").get<int>(),
+                                   .avatars = json.at("avatars").get<int>(),
+                                   .texts = json.at("texts").get<int>(),
+                                   .harmony = json.at("harmony").get<double>()},
+                       .requests = json.at("requests").get<int64_t>()};
+  return told;
 }
 
 }  // namespace antiphon

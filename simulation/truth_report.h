@@ -1,6 +1,6 @@
 // TruthReport: the text of truth.json, shaped like the report of a training run.
 //
-//   {"seed", "days", "users", "hosts",
+//   {"seed", "days", "users", "hosts", "avatars", "texts", "harmony", "requests",
 //    "train": {"samples", "scenes": {SCENE: {"samples", "rates": {TASK: ...}}}},
 //    "eval": {TASK: {"samples", "positives", "auc", "expected_auc", "logloss",
 //                    "scenes": {SCENE: {the same five}}}}}
@@ -11,7 +11,9 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "common/base/status.h"
 #include "simulation/impression.h"
 #include "simulation/platform_options.h"
 #include "simulation/score_board.h"
@@ -26,7 +28,15 @@ struct TrainCounts {
   std::array<std::array<int64_t, kTaskCount>, kSceneCount> positives{};
 };
 
-std::string TruthReport(const PlatformOptions& options, const TrainCounts& train,
+std::string TruthReport(const PlatformOptions& options, int64_t requests, const TrainCounts& train,
                         const ScoreBoard& eval);
+
+// What a truth.json says about the platform and its requests.csv.
+struct ToldPlatform {
+  PlatformOptions options;
+  int64_t requests = 0;
+};
+// Fails when the text is not a truth.json, and names what it lacks.
+StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json);
 
 }  // namespace antiphon

@@ -14,8 +14,10 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "simulation/comparison.h"
+#include "simulation/judgement.h"
 #include "simulation/platform.h"
 #include "simulation/sample_set.h"
+#include "simulation/truth_report.h"
 
 DEFINE_string(out, "", "folder for the samples; it is created, and must be empty");
 DEFINE_int64(samples, 1500000, "training samples");
@@ -24,11 +26,18 @@ DEFINE_uint64(seed, 1, "the platform's seed; equal flags give equal bytes");
 DEFINE_int32(days, 14, "length of the period in days");
 DEFINE_int32(users, 6000, "users who appear; a third of them during the period");
 DEFINE_int32(hosts, 400, "hosts");
+DEFINE_int32(avatars, 4, "avatars of each host");
+DEFINE_int32(texts, 4, "texts of each host");
+DEFINE_double(harmony, 0,
+              "deviation that avatar and text bring to the click by how they go together");
+DEFINE_int64(requests, 0, "requests of four hosts to choose triplets for, as --judge judges them");
 DEFINE_int64(samples_per_file, 131072, "training samples of one file");
 DEFINE_string(compress, "none", "none, or zstd");
 DEFINE_bool(force, false, "replace the samples that --out already has");
 DEFINE_string(compare, "", "report of a training run: compare it with --truth, write no samples");
 DEFINE_string(truth, "", "truth.json of the samples that the run was trained on");
+DEFINE_string(judge, "", "triplets chosen for requests.csv: what they are worth, write no samples");
+DEFINE_string(judge_by, "click", "with --judge: the column whose highest value chooses the host");
 DEFINE_double(require_click_share, 0,
               "with --compare: exit with 1 when the click misses this share of the attainable AUC");
 DEFINE_int64(min_scene_samples, 20000,
@@ -47,6 +56,7 @@ constexpr int kExitBadData = 65;
 constexpr int kExitCannotCreate = 73;
 constexpr int kExitIo = 74;
 constexpr uint64_t kMaxReportBytes = 64 << 20;
+constexpr uint64_t kMaxChosenBytes = uint64_t{4} << 30;
 
 constexpr char kUsage[] =
     "Simulates a live-streaming platform with known truth.\n"
@@ -55,6 +65,8 @@ constexpr char kUsage[] =
     "      writes DIR/train-*.csv, DIR/eval.csv and DIR/truth.json (docs/simulation.md)\n"
     "  ps_simulate --compare=REPORT.json --truth=DIR/truth.json [--require_click_share=0.9]\n"
     "      prints what a training run reached of the attainable AUC\n"
+    "  ps_simulate --judge=CHOSEN.csv --truth=DIR/truth.json\n"
+    "      prints the true click probability of the triplets of ps_train --score\n"
     "\n"
     "Flags:\n";
 
@@ -94,8 +106,13 @@ int Simulate() {
     return Fail(InvalidArgumentError("--compress is " + FLAGS_compress + ", expected none or zstd"),
                 kExitUsage);
   }
-  StatusOr<std::unique_ptr<Platform>> platform = Platform::Create(
-      {.seed = FLAGS_seed, .days = FLAGS_days, .users = FLAGS_users, .hosts = FLAGS_hosts});
+  StatusOr<std::unique_ptr<Platform>> platform = Platform::Create({.seed = FLAGS_seed,
+                                                                   .days = FLAGS_days,
+                                                                   .users = FLAGS_users,
+                                                                   .hosts = FLAGS_hosts,
+                                                                   .avatars = FLAGS_avatars,
+                                                                   .texts = FLAGS_texts,
+                                                                   .harmony = FLAGS_harmony});
   if (!platform.ok()) {
     return Fail(platform.status(), kExitUsage);
   }
@@ -111,6 +128,7 @@ int Simulate() {
       .samples = FLAGS_samples,
       .eval_samples = FLAGS_eval_samples,
       .samples_per_file = FLAGS_samples_per_file,
+      .requests = FLAGS_requests,
       .compression = FLAGS_compress == "zstd" ? Compression::kZstd : Compression::kNone};
   const StatusOr<std::string> truth = WriteSampleSet(**platform, options, fs);
   if (!truth.ok()) {
@@ -150,6 +168,29 @@ int Compare() {
   return kExitMissed;
 }
 
+StatusOr<Judgement> JudgeFile(FileSystem& fs) {
+  AP_ASSIGN_OR_RETURN(const std::string truth, ReadWholeFile(fs, FLAGS_truth, kMaxReportBytes));
+  AP_ASSIGN_OR_RETURN(const std::string chosen, ReadWholeFile(fs, FLAGS_judge, kMaxChosenBytes));
+  StatusOr<ToldPlatform> told = ReadPlatform(truth);
+  if (!told.ok()) {
+    return told.status().WithContext(FLAGS_truth);
+  }
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<Platform> platform, Platform::Create(told->options));
+  StatusOr<Judgement> judgement = JudgeChoices(*platform, told->requests, chosen, FLAGS_judge_by);
+  return judgement.ok() ? judgement : judgement.status().WithContext(FLAGS_judge);
+}
+
+int Judge() {
+  PosixFileSystem fs;
+  const StatusOr<Judgement> judgement = JudgeFile(fs);
+  if (!judgement.ok()) {
+    return Fail(judgement.status(),
+                judgement.status().code() == StatusCode::kInvalidArgument ? kExitBadData : kExitIo);
+  }
+  std::fputs(JudgementTable(*judgement).c_str(), stdout);
+  return 0;
+}
+
 int Run(int argc, char** argv) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): flags are read before there is another thread
   GFLAGS_NAMESPACE::gflags_exitfunc = [](int) { std::exit(kExitUsage); };
@@ -163,10 +204,12 @@ int Run(int argc, char** argv) {
     return Fail(InvalidArgumentError(std::string("what is ") + argv[1] + "? see --help"),
                 kExitUsage);
   }
-  if (!FLAGS_compare.empty()) {
-    return FLAGS_truth.empty()
-               ? Fail(InvalidArgumentError("--compare needs --truth=DIR/truth.json"), kExitUsage)
-               : Compare();
+  if (!FLAGS_compare.empty() || !FLAGS_judge.empty()) {
+    if (FLAGS_truth.empty()) {
+      return Fail(InvalidArgumentError("--compare and --judge need --truth=DIR/truth.json"),
+                  kExitUsage);
+    }
+    return FLAGS_judge.empty() ? Compare() : Judge();
   }
   if (FLAGS_out.empty()) {
     return Fail(InvalidArgumentError("--out=DIR is missing; see --help"), kExitUsage);

@@ -16,7 +16,7 @@ class AirScheduleTest : public testing::Test {
  protected:
   const Culture culture_{kSeed};
   const Calendar calendar_{kDays};
-  const std::vector<Host> hosts_ = MakeHosts(kHosts, culture_, kSeed);
+  const std::vector<Host> hosts_ = MakeHosts({.seed = kSeed, .hosts = kHosts}, culture_);
   const AirSchedule schedule_{hosts_, calendar_, kSeed};
 };
 

@@ -216,7 +216,7 @@ TEST(PlatformTest, TheAvatarChangesTheChanceOfAClick) {
     Showing showing = impression.showing;
     double best = 0;
     double worst = 1;
-    for (showing.avatar = 0; showing.avatar < kAvatarsPerHost; ++showing.avatar) {
+    for (showing.avatar = 0; showing.avatar < 4; ++showing.avatar) {
       const double click = platform->truth().ChancesOf(showing).click;
       best = std::max(best, click);
       worst = std::min(worst, click);
@@ -228,12 +228,42 @@ TEST(PlatformTest, TheAvatarChangesTheChanceOfAClick) {
   EXPECT_GT(best_over_worst / static_cast<double>(showings), 1.5);
 }
 
+TEST(PlatformTest, HarmonyIsOfThePairAndOfTheClickAlone) {
+  const auto plain = Platform::Create({.seed = 13, .days = 4, .avatars = 3, .texts = 2});
+  const auto harmonic =
+      Platform::Create({.seed = 13, .days = 4, .avatars = 3, .texts = 2, .harmony = 0.5});
+  ASSERT_TRUE(plain.ok() && harmonic.ok());
+  std::vector<Impression> request;
+  (*plain)->DrawRequest(kStream, 5, request);
+  const Showing& drawn = request[0].showing;
+  ASSERT_EQ(drawn.host->avatars.size(), 3U);
+  ASSERT_EQ(drawn.host->texts.size(), 2U);
+  // What text and avatar add together and not each by itself: 0 without harmony.
+  const auto interaction = [&drawn](const Platform& platform, Task task) {
+    const auto logit = [&](int avatar, int text) {
+      Showing showing = drawn;
+      showing.avatar = avatar;
+      showing.text = text;
+      return platform.truth().Logits(showing)[static_cast<size_t>(task)];
+    };
+    return logit(0, 0) - logit(0, 1) - logit(1, 0) + logit(1, 1);
+  };
+
+  EXPECT_NEAR(interaction(**plain, Task::kClick), 0, 1e-9);
+  EXPECT_GT(std::abs(interaction(**harmonic, Task::kClick)), 0.01);
+  EXPECT_NEAR(interaction(**harmonic, Task::kGift), 0, 1e-9);
+}
+
 TEST(PlatformTest, RejectsOptionsOutOfRange) {
   const Status no_days = Platform::Create({.days = 0}).status();
   const Status few_hosts = Platform::Create({.hosts = 3}).status();
 
   EXPECT_EQ(no_days.message(), "days is 0, expected a number from 1 to 366");
   EXPECT_EQ(few_hosts.message(), "hosts is 3, expected a number from 50 to 1000000");
+  EXPECT_EQ(Platform::Create({.texts = 0}).status().message(),
+            "texts is 0, expected a number from 1 to 64");
+  EXPECT_THAT(Platform::Create({.harmony = -1}).status().message(),
+              testing::HasSubstr("harmony is -1"));
 }
 
 }  // namespace

@@ -132,6 +132,30 @@ TEST_F(SampleSetTest, ContentIsWrittenAsTheTruthSeesIt) {
   }
 }
 
+TEST_F(SampleSetTest, RequestsNameHostsThatTheContentFilesKnow) {
+  options_.requests = 5;
+  ASSERT_TRUE(WriteSampleSet(*platform_, options_, fs_).ok());
+
+  const std::string text = Read("requests.csv");
+  const std::vector<std::string_view> lines = Split(Trim(text), "\n");
+  const std::vector<std::string_view> header = Split(lines[0], ",");
+  const std::string avatars = Read("avatars.csv");
+  const std::vector<std::string_view> avatar_lines = Split(Trim(avatars), "\n");
+
+  ASSERT_EQ(lines.size(), 1U + 5 * kImpressionsPerRequest);
+  EXPECT_EQ(header[11], "host_id");
+  EXPECT_EQ(header.back(), "host_fans");
+  EXPECT_EQ(Split(lines[1], ",").size(), header.size());
+  EXPECT_EQ(Split(lines[4], ",")[4], "0") << "every candidate would stand at the top";
+  EXPECT_EQ(avatar_lines[0], "host_id,avatar_id,avatar");
+  EXPECT_EQ(avatar_lines.size(), 1U + 60 * 4);
+  EXPECT_TRUE(avatar_lines[6].starts_with("1,5,")) << avatar_lines[6];
+  EXPECT_EQ(Split(avatar_lines[6], "|").size(), static_cast<size_t>(kVectorDims));
+  EXPECT_TRUE(Read("texts.csv").starts_with("host_id,text_id,text\n0,0,"));
+  ASSERT_TRUE(RemoveSampleSet("out", fs_).ok());
+  EXPECT_TRUE(fs_.List("out")->empty());
+}
+
 TEST_F(SampleSetTest, CompressedFilesHoldTheSameLines) {
   ASSERT_TRUE(WriteSampleSet(*platform_, options_, fs_).ok());
   const std::string plain = Read("eval.csv");
