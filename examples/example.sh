@@ -12,7 +12,7 @@
 # The caller sets `example` (its name), `root` and `model` (the default) first.
 # shellcheck shell=bash disable=SC2034,SC2154 # what one file sets, another uses
 
-data="" cluster="" preset=release report=""
+data="" cluster="" preset=release report="" seed=""
 flags=() trainer_flags=()
 
 fail() {
@@ -29,7 +29,10 @@ read_switches() {
       --model=*) model=${1#*=} ;;
       --data=*) data=${1#*=} ;;
       --cluster=*) cluster=${1#*=} ;;
-      --seed=*) flags+=(--set "seed=${1#*=}") ;;
+      --seed=*)
+        seed=${1#*=}
+        flags+=(--set "seed=$seed")
+        ;;
       --epochs=*) flags+=(--set "data_config.num_epochs=${1#*=}") ;;
       --report=*) report=${1#*=} ;;
       --preset=*) preset=${1#*=} ;;

@@ -1,7 +1,8 @@
 // ps_train: a whole job in one process: scheduler, servers and workers as threads that talk
-// through memory.
+// through memory; and what a trained model predicts.
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -18,9 +19,13 @@
 #include "common/base/file_system.h"
 #include "common/base/logging.h"
 #include "common/base/signals.h"
+#include "common/base/text.h"
 #include "common/data/job_defaults.h"
 #include "common/math/gemm.h"
 #include "common/net/memory_transport.h"
+#include "scoring/frozen_model.h"
+#include "scoring/score_file.h"
+#include "scoring/scorer.h"
 #include "tools/local/local_cluster.h"
 #include "worker/job_engine.h"
 
@@ -35,6 +40,19 @@ DEFINE_string(snapshot_dir, "", "folder for the snapshot at the end; empty: none
 DEFINE_string(restore, "", "a snapshot, or a folder of snapshots, to go on from");
 DEFINE_string(report, "", "file for the figures of the run, as JSON");
 DEFINE_string(tensorboard, "", "folder for TensorBoard events");
+DEFINE_string(
+    score, "",
+    "file of rows to score with the model of --restore, nothing is trained; or of requests, "
+    "see --catalogue");
+DEFINE_string(catalogue, "",
+              "with --score: files, comma separated, with what requests may be shown with; of all "
+              "combinations the best is taken");
+DEFINE_string(score_task, "",
+              "with --catalogue: the best is highest in this task; empty: the first");
+DEFINE_string(score_columns, "",
+              "with --score: columns, comma separated, to show before the predictions");
+DEFINE_string(score_out, "",
+              "with --score: file for the predictions, as CSV; empty: standard output");
 DEFINE_bool(quiet, false, "do not show progress");
 DECLARE_string(log_dir);  // glog's
 
@@ -43,7 +61,9 @@ namespace {
 
 constexpr char kProgram[] = "ps_train";
 constexpr char kAbout[] =
-    "trains a job in one process\n"
+    "trains a job in one process, or scores rows with a trained model\n"
+    "  ps_train --job=FILE [--snapshot_dir=DIR]\n"
+    "  ps_train --score=ROWS.csv --restore=DIR [--catalogue=TEXTS.csv,AVATARS.csv]\n"
     "  --set=path.to.field=value changes a field of the job; may be given many times\n"
     "  without --log_dir only warnings and errors are logged, on standard error";
 constexpr Duration kLookForSignalsEvery = std::chrono::milliseconds(100);
@@ -56,9 +76,20 @@ Status CheckCount(const std::string& flag, uint32_t value, uint32_t min, uint32_
                               std::to_string(min) + " to " + std::to_string(max));
 }
 
+// The job of a snapshot is in it, so --score takes none.
 Status CheckFlags() {
-  if (FLAGS_job.empty()) {
-    return InvalidArgumentError("--job is missing, expected --job=FILE");
+  const bool scores = !FLAGS_score.empty();
+  if (scores && FLAGS_restore.empty()) {
+    return InvalidArgumentError("--score needs a trained model, expected --restore=DIR");
+  }
+  if (scores != FLAGS_job.empty()) {
+    return InvalidArgumentError(scores ? "--score reads the job of the snapshot, expected no --job"
+                                       : "--job is missing, expected --job=FILE");
+  }
+  if (!scores &&
+      !(FLAGS_catalogue + FLAGS_score_task + FLAGS_score_columns + FLAGS_score_out).empty()) {
+    return InvalidArgumentError(
+        "--catalogue, --score_task, --score_columns and --score_out do nothing without --score");
   }
   AP_RETURN_IF_ERROR(CheckCount("servers", FLAGS_servers, 1, 64));
   AP_RETURN_IF_ERROR(CheckCount("workers", FLAGS_workers, 1, 64));
@@ -118,6 +149,37 @@ Status Train(const JobFile& job, const Gemm& gemm, FileSystem& fs) {
   return cluster->Wait();
 }
 
+std::vector<std::string> SplitFlag(const std::string& value) {
+  std::vector<std::string> pieces;
+  for (const std::string_view piece : Split(value, ",")) {
+    if (!piece.empty()) {
+      pieces.emplace_back(piece);
+    }
+  }
+  return pieces;
+}
+
+Status Score(const Gemm& gemm, FileSystem& fs) {
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<FrozenModel> model,
+                      FrozenModel::Load(fs, FLAGS_restore));
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer,
+                      Scorer::Create(*model, gemm, ComputeThreads()));
+  const ScoreFileOptions options = {.path = FLAGS_score,
+                                    .catalogues = SplitFlag(FLAGS_catalogue),
+                                    .columns = SplitFlag(FLAGS_score_columns),
+                                    .task = FLAGS_score_task};
+  if (FLAGS_score_out.empty()) {
+    return ScoreFile(options, *scorer, fs, std::cout);
+  }
+  const std::string temporary = FLAGS_score_out + ".tmp";
+  std::ofstream out(temporary, std::ios::binary);
+  if (!out) {
+    return PermissionDeniedError("--score_out: cannot create " + temporary);
+  }
+  AP_RETURN_IF_ERROR(ScoreFile(options, *scorer, fs, out));
+  return fs.Rename(temporary, FLAGS_score_out);
+}
+
 Status Run(std::span<char* const> arguments) {
   std::vector<std::string> overrides;
   const RepeatedFlag repeated[] = {{"set", &overrides}};
@@ -129,6 +191,9 @@ Status Run(std::span<char* const> arguments) {
                .log_dir = FLAGS_log_dir,
                .min_severity = FLAGS_log_dir.empty() ? google::WARNING : google::INFO});
   PosixFileSystem fs;
+  if (!FLAGS_score.empty()) {
+    return Score(Gemm::Create(backend), fs);
+  }
   AP_ASSIGN_OR_RETURN(const JobFile job, LoadCheckedJob(fs, FLAGS_job, overrides));
   if (FLAGS_check_job) {
     std::cout << JobText(job.job);

@@ -235,12 +235,15 @@ BadRowReason BatchBuilder::AppendAll(std::span<const std::string_view> values, B
   return CheckTypes(values);
 }
 
+BadRowReason BatchBuilder::CheckType(const TypedField& typed, std::string_view value) {
+  int64_t whole = 0;
+  double number = 0;
+  return typed.is_whole ? ReadWhole(value, whole) : ReadNumber(value, number);
+}
+
 BadRowReason BatchBuilder::CheckTypes(std::span<const std::string_view> values) const {
   for (const TypedField& typed : typed_) {
-    int64_t whole = 0;
-    double number = 0;
-    const BadRowReason reason = typed.is_whole ? ReadWhole(values[typed.field], whole)
-                                               : ReadNumber(values[typed.field], number);
+    const BadRowReason reason = CheckType(typed, values[typed.field]);
     if (reason != BadRowReason::kNone) {
       return reason;
     }
@@ -342,6 +345,30 @@ BadRowReason BatchBuilder::AppendFeatures(std::span<const std::string_view> valu
     }
   }
   return BadRowReason::kNone;
+}
+
+std::optional<uint32_t> BatchBuilder::FindBadField(std::span<const std::string_view> values) const {
+  std::vector<float> numbers(dense_width_);
+  for (const Column& column : dense_) {
+    if (column.transform.WriteNumbers(values[column.field], numbers.data()) !=
+        BadRowReason::kNone) {
+      return column.field;
+    }
+  }
+  SparseColumn keys;
+  for (const Column& column : sparse_) {
+    if (column.transform.AppendKeys(values[column.field], keys) != BadRowReason::kNone) {
+      return column.field;
+    }
+  }
+  for (const TypedField& typed : typed_) {
+    if (CheckType(typed, values[typed.field]) != BadRowReason::kNone) {
+      return typed.field;
+    }
+  }
+  const bool knows_scene = !scene_field_.has_value() || keeps_unknown_scenes_ ||
+                           scenes_.Find(values[*scene_field_]) != Vocabulary::kNotFound;
+  return knows_scene ? std::nullopt : scene_field_;
 }
 
 void BatchBuilder::TakeBack(Batch& batch) const {

@@ -59,6 +59,10 @@ class BatchBuilder {
   // default. With another reason than kNone the batch is as it was before.
   BadRowReason AddRow(std::span<std::string_view> values, Batch& batch) const;
 
+  // Of a row that AddRow refused: the input field of a feature, or of the scene, that is to blame.
+  // Nothing where a label, a weight or a time is.
+  std::optional<uint32_t> FindBadField(std::span<const std::string_view> values) const;
+
  private:
   struct DefaultValue {
     uint32_t field = 0;
@@ -87,6 +91,7 @@ class BatchBuilder {
   void AddTypes(const Job& job);
   void Use(uint32_t field);
 
+  static BadRowReason CheckType(const TypedField& typed, std::string_view value);
   BadRowReason CheckTypes(std::span<const std::string_view> values) const;
   static BadRowReason ComputeLabel(const LabelSource& source,
                                    std::span<const std::string_view> values, float& label);

@@ -196,6 +196,7 @@ TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snaps
   LocalClusterOptions options;
   options.scheduler.snapshot_dir = snapshot_dir;
   options.scheduler.restore_dir = setup.restore_dir;
+  options.scheduler.outputs.report_path = setup.report_path;
   options.servers = setup.servers;
   options.lanes = setup.lanes;
   options.job_digest = JobDigest(job->job);

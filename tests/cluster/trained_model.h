@@ -19,6 +19,7 @@ struct TrainSetup {
   int compute_threads = 1;
   std::vector<std::string> overrides = {};  // of the small job
   std::string restore_dir = {};             // empty: from nothing
+  std::string report_path = {};             // empty: no report
 };
 
 // The model's bits, by what they belong to: weights and optimizer state, without the rows' headers.

@@ -58,6 +58,33 @@ TEST(ExampleJobsTest, PassEveryCheck) {
   }
 }
 
+// examples/live/triplets/run leaves marked lines out.
+TEST(ExampleJobsTest, PassEveryCheckWithoutTheTripletHeadAndWithoutVectors) {
+  PosixFileSystem fs;
+  MemoryFileSystem made;
+  ASSERT_TRUE(made.MakeDirectories("/made").ok());
+  const std::string job =
+      ReadWholeFile(fs, ANTIPHON_SOURCE_DIR "/examples/live/triplets/job.textproto", kMaxBytes)
+          .value();
+  const auto without = [](const std::string& text, const std::string& mark) {
+    std::string kept;
+    for (const std::string_view line : Split(text, "\n")) {
+      kept += line.ends_with("# " + mark) ? "" : std::string(line) + "\n";
+    }
+    EXPECT_LT(kept.size(), text.size()) << mark;
+    return kept;
+  };
+  const std::string headless = without(job, "triplet");
+  const std::string ids = without(headless, "vectors");
+
+  ASSERT_TRUE(WriteFileAtomically(made, "/made/job.textproto", job).ok());
+  ASSERT_TRUE(WriteFileAtomically(made, "/made/headless.textproto", headless).ok());
+  ASSERT_TRUE(WriteFileAtomically(made, "/made/ids.textproto", ids).ok());
+  for (const char* name : {"job", "headless", "ids"}) {
+    ExpectGoodJob(made, std::string("/made/") + name + ".textproto");
+  }
+}
+
 // As examples/*/run puts them together: a line with a mark stays where the model names what the
 // mark says, or where history is asked for.
 std::string PutTogether(const std::string& data, const std::string& model, bool history) {

@@ -1,0 +1,74 @@
+// Scorer: rows of text in, what a trained model predicts for them out.
+//
+// It reads rows as evaluation does: an id that training never met counts as zeros, and nothing is
+// created. Labels, weights, times and requests of the job play no part, so rows need not have them.
+// Owned by one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "common/data/batch.h"
+#include "common/data/batch_builder.h"
+#include "common/math/gemm.h"
+#include "models/model_runner.h"
+#include "models/step.h"
+#include "models/task_loss.h"
+#include "scoring/frozen_model.h"
+
+namespace antiphon {
+
+class Scorer {
+ public:
+  // `model` and `gemm` outlive the scorer.
+  static StatusOr<std::unique_ptr<Scorer>> Create(const FrozenModel& model, const Gemm& gemm,
+                                                  int compute_threads);
+
+  const FrozenModel& model() const { return model_; }
+  // The input fields of the job that a row is scored by, ascending.
+  const std::vector<uint32_t>& used_fields() const { return builder_->used_fields(); }
+  // What comes out: every task, then the conditionals of a funnel.
+  const std::vector<std::string>& measures() const { return measures_; }
+
+  // Adds a row; values[i] is the text of input field i, and only used fields are looked at. A row
+  // that cannot be scored is not added; the error names the field and what is wrong with it.
+  Status Add(std::span<std::string_view> values);
+  uint32_t rows() const { return batch_.rows; }
+
+  // [measure][row] of the rows that were added, of which then there are none: a probability, the
+  // number of a regression, the score of a ranking. Valid until the next call.
+  const std::vector<std::vector<float>>& Run();
+
+ private:
+  Scorer(const FrozenModel& model, std::unique_ptr<BatchBuilder> builder,
+         std::unique_ptr<ModelRunner> runner);
+
+  // Copies the rows of every value of a column behind those that are there.
+  void GatherRows(size_t column);
+  // What the runner expects of a batch besides features.
+  void FillLabels();
+  float Predicted(size_t measure, float output) const;
+
+  const FrozenModel& model_;
+  const std::unique_ptr<BatchBuilder> builder_;
+  const std::unique_ptr<ModelRunner> runner_;
+  std::vector<std::string> measures_;
+  std::vector<LossSpec> losses_;  // by task
+  size_t label_count_;
+  std::vector<TableId> table_of_column_;
+
+  Batch batch_;
+  std::vector<std::vector<uint32_t>> row_of_value_;
+  std::vector<std::vector<float>> rows_;  // by table
+  std::vector<std::span<const float>> row_spans_;
+  std::vector<std::span<const float>> blocks_;
+  StepOutput output_;
+};
+
+}  // namespace antiphon
