@@ -171,6 +171,22 @@ TEST_F(BatchBuilderTest, KeepsARowOfAnUnlistedSceneWhereTheJobSaysSo) {
   EXPECT_THAT(batch_.scene, ElementsAre(kUnlistedScene));
 }
 
+TEST_F(BatchBuilderTest, FindsTheFieldThatIsToBlame) {
+  std::vector<std::string_view> values = {"u1", "30",  "7|9",  "1|2",  "1", "0",
+                                          "20", "0.5", "live", "1000", "x"};
+  const auto blamed = [&](size_t field, std::string_view value) {
+    std::vector<std::string_view> changed = values;
+    changed[field] = value;
+    return builder_->FindBadField(changed);
+  };
+
+  EXPECT_EQ(blamed(3, "1|two"), 3U);
+  EXPECT_EQ(blamed(2, "7|100"), 2U);
+  EXPECT_EQ(blamed(1, "old"), 1U);
+  EXPECT_EQ(blamed(8, "nowhere"), 8U);
+  EXPECT_EQ(blamed(4, "yes"), std::nullopt) << "a label";
+}
+
 TEST_F(BatchBuilderTest, StartEmptiesTheBatch) {
   ASSERT_EQ(Add(), BadRowReason::kNone);
 
