@@ -37,7 +37,7 @@ DEFINE_uint32(lanes, 1, "lanes of each server");
 DEFINE_uint32(compute_threads, 0, "threads of each worker; 0: the cores, divided by the workers");
 DEFINE_string(gemm, "auto", "matrix library: auto, eigen, openblas or onednn");
 DEFINE_string(snapshot_dir, "", "folder for the snapshot at the end; empty: none is written");
-DEFINE_string(restore, "", "a snapshot, or a folder of snapshots, to go on from");
+DEFINE_string(restore, "", "a snapshot, or a folder of snapshots, to go on from or to score with");
 DEFINE_string(report, "", "file for the figures of the run, as JSON");
 DEFINE_string(tensorboard, "", "folder for TensorBoard events");
 DEFINE_string(
@@ -192,6 +192,9 @@ Status Run(std::span<char* const> arguments) {
                .min_severity = FLAGS_log_dir.empty() ? google::WARNING : google::INFO});
   PosixFileSystem fs;
   if (!FLAGS_score.empty()) {
+    if (!overrides.empty()) {
+      return InvalidArgumentError("--score reads the job of the snapshot, expected no --set");
+    }
     return Score(Gemm::Create(backend), fs);
   }
   AP_ASSIGN_OR_RETURN(const JobFile job, LoadCheckedJob(fs, FLAGS_job, overrides));
