@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include <utility>
 #include <vector>
-#include <zlib.h>
 
 #include "bench/figures.h"
 #include "common/base/file_system.h"
@@ -19,6 +18,7 @@
 #include "common/data/job_defaults.h"
 #include "stream/data_plan.h"
 #include "stream/file_source.h"
+#include "tests/stream/packed_text.h"
 
 namespace antiphon {
 namespace {
@@ -126,20 +126,6 @@ void Measure(const std::string& name, const Job& job, const Options& options) {
   const auto rows = static_cast<double>(options.rows);
   PrintFigure(name + ", pass that fits 7 ranges, rows/s", rows, plan_seconds);
   PrintFigure(name + ", read into batches, rows/s", rows, read_seconds);
-}
-
-std::string Gzip(const std::string& text) {
-  z_stream stream = {};
-  CHECK_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string packed(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  CHECK_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 Options ParseOptions(int argc, char** argv) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/tape/pass_gradient.h"
+
 namespace antiphon {
 namespace {
 
@@ -58,19 +60,7 @@ Var<T> ConcatColumns(Tape<T>& tape, std::span<const Var<T>> parts) {
   Var<T> y = tape.New(parts.front().rows, cols, depends);
   uint32_t begin = 0;
   for (const Var<T>& part : parts) {
-    const Var<T> place = SliceColumns(y, begin, part.cols);
-    for (size_t r = 0; r < y.rows; ++r) {
-      std::copy_n(part.view().row(r), part.cols, place.value + r * place.stride);
-    }
-    tape.Record(place, [part, place](Tape<T>& t) {
-      if (!t.Wants(part)) {
-        return;
-      }
-      T* grad = t.Grad(part);
-      for (size_t r = 0; r < place.rows; ++r) {
-        t.kernels().add(part.cols, place.grad + r * place.stride, grad + r * part.stride);
-      }
-    });
+    PlaceColumns(tape, part, SliceColumns(y, begin, part.cols));
     begin += part.cols;
   }
   return y;
@@ -109,15 +99,7 @@ void PlaceColumns(Tape<T>& tape, const Var<T>& x, const Var<T>& place) {
   for (size_t r = 0; r < x.rows; ++r) {
     std::copy_n(x.view().row(r), x.cols, place.value + r * place.stride);
   }
-  tape.Record(place, [x, place](Tape<T>& t) {
-    if (!t.Wants(x)) {
-      return;
-    }
-    T* grad = t.Grad(x);
-    for (size_t r = 0; r < x.rows; ++r) {
-      t.kernels().add(x.cols, place.grad + r * place.stride, grad + r * x.stride);
-    }
-  });
+  tape.Record(place, [x, place](Tape<T>& t) { PassGradient(t, place, x); });
 }
 
 template <typename T>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/hash.h"
+#include "models/tape/pass_gradient.h"
 
 namespace antiphon {
 namespace {
@@ -47,10 +48,7 @@ Var<T> Activate(Tape<T>& tape, const Var<T>& x, Activation activation) {
       return;
     }
     t.kernels().activate_backward[f](y.rows, y.cols, y.stride, y.value, y.grad, nullptr);
-    const MatrixView<T> dx{t.Grad(x), x.rows, x.cols, x.stride};
-    for (size_t r = 0; r < x.rows; ++r) {
-      t.kernels().add(x.cols, y.grad_view().row(r), dx.row(r));
-    }
+    PassGradient(t, y, x);
   });
   return y;
 }
@@ -93,15 +91,8 @@ Var<T> Add(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
     tape.kernels().add(z.cols, y.view().row(r), z.value + r * z.stride);
   }
   tape.Record(z, [x, y, z](Tape<T>& t) {
-    for (const Var<T>& term : {x, y}) {
-      if (!t.Wants(term)) {
-        continue;
-      }
-      T* grad = t.Grad(term);
-      for (size_t r = 0; r < z.rows; ++r) {
-        t.kernels().add(z.cols, z.grad + r * z.stride, grad + r * term.stride);
-      }
-    }
+    PassGradient(t, z, x);
+    PassGradient(t, z, y);
   });
   return z;
 }
@@ -113,17 +104,8 @@ Var<T> Subtract(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
     tape.kernels().axpy(z.cols, T{-1}, y.view().row(r), z.value + r * z.stride);
   }
   tape.Record(z, [x, y, z](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    T* dy = t.Wants(y) ? t.Grad(y) : nullptr;
-    for (size_t r = 0; r < z.rows; ++r) {
-      const T* dz = z.grad + r * z.stride;
-      if (dx != nullptr) {
-        t.kernels().add(z.cols, dz, dx + r * x.stride);
-      }
-      if (dy != nullptr) {
-        t.kernels().axpy(z.cols, T{-1}, dz, dy + r * y.stride);
-      }
-    }
+    PassGradient(t, z, x);
+    PassGradient(t, z, y, T{-1});
   });
   return z;
 }
@@ -132,15 +114,7 @@ template <typename T>
 Var<T> Scale(Tape<T>& tape, const Var<T>& x, T factor) {
   Var<T> y = Copy(tape, x, x.depends);
   tape.kernels().scale(y.size(), factor, y.value);
-  tape.Record(y, [x, y, factor](Tape<T>& t) {
-    if (!t.Wants(x)) {
-      return;
-    }
-    T* dx = t.Grad(x);
-    for (size_t r = 0; r < y.rows; ++r) {
-      t.kernels().axpy(y.cols, factor, y.grad + r * y.stride, dx + r * x.stride);
-    }
-  });
+  tape.Record(y, [x, y, factor](Tape<T>& t) { PassGradient(t, y, x, factor); });
   return y;
 }
 
@@ -151,16 +125,10 @@ Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias) {
     tape.kernels().add(y.cols, bias.value, y.value + r * y.stride);
   }
   tape.Record(y, [x, bias, y](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
+    PassGradient(t, y, x);
     T* dbias = t.Wants(bias) ? t.Grad(bias) : nullptr;
-    for (size_t r = 0; r < y.rows; ++r) {
-      const T* dy = y.grad + r * y.stride;
-      if (dx != nullptr) {
-        t.kernels().add(y.cols, dy, dx + r * x.stride);
-      }
-      if (dbias != nullptr) {
-        t.kernels().add(y.cols, dy, dbias);
-      }
+    for (size_t r = 0; dbias != nullptr && r < y.rows; ++r) {
+      t.kernels().add(y.cols, y.grad + r * y.stride, dbias);
     }
   });
   return y;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/tape/pass_gradient.h"
+
 namespace antiphon {
 namespace {
 
@@ -14,14 +16,6 @@ bool AllZero(const Var<T>& x) {
     }
   }
   return true;
-}
-
-template <typename T>
-void AddGradient(Tape<T>& tape, const Var<T>& from, const Var<T>& to) {
-  T* grad = tape.Grad(to);
-  for (size_t r = 0; r < from.rows; ++r) {
-    tape.kernels().add(from.cols, from.grad + r * from.stride, grad + r * to.stride);
-  }
 }
 
 }  // namespace
@@ -57,7 +51,7 @@ Var<T> ConcatRows(Tape<T>& tape, std::span<const Var<T>> parts) {
     }
     tape.Record(place, [part, place](Tape<T>& t) {
       if (t.Wants(part) && !AllZero(place)) {
-        AddGradient(t, place, part);
+        PassGradient(t, place, part);
       }
     });
     begin += part.rows;
