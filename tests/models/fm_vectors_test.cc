@@ -1,6 +1,5 @@
 // FM alone against tests/golden/models/fm.json, where features have values that multiply them.
 #include <cmath>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,16 +10,12 @@
 
 #include "models/model.h"
 #include "models/tape/pair_ops.h"
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
 
 using nlohmann::json;
-
-json LoadVector(const std::string& name) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/" + name + ".json");
-  return json::parse(file);
-}
 
 template <typename T>
 class FmVectorTest : public testing::Test {

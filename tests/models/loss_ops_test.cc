@@ -1,6 +1,5 @@
 // Losses: gradients in double against central differences, and what is particular to each.
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,16 +12,12 @@
 #include "models/tape/point_losses.h"
 #include "models/tape/ranking_losses.h"
 #include "models/task_loss.h"
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
 
 using nlohmann::json;
-
-json LoadVector(const std::string& name) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/" + name + ".json");
-  return json::parse(file);
-}
 
 // One loss over one column of outputs.
 template <typename T>

@@ -1,7 +1,6 @@
 // Every model against tests/golden/models: forward and every gradient, in double and in float.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -16,16 +15,12 @@
 
 #include "models/model.h"
 #include "models/tape/funnel_op.h"
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
 
 using nlohmann::json;
-
-json LoadVector(const std::string& name) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/" + name + ".json");
-  return json::parse(file);
-}
 
 // Numbers of arrays in arrays, row by row.
 void Flatten(const json& value, std::vector<double>& out) {

@@ -1,6 +1,5 @@
 #include "models/sequence_attention.h"
 
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
@@ -59,9 +60,7 @@ template <typename T>
 class AttentionVector {
  public:
   explicit AttentionVector(double tolerance) : tolerance_(tolerance) {
-    std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) +
-                       "/tests/golden/models/hierarchical_attention.json");
-    vector_ = json::parse(file);
+    vector_ = LoadVector("hierarchical_attention");
     ReadItems(vector_["inputs"]["h"]);
   }
 

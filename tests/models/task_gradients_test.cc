@@ -1,6 +1,5 @@
 #include "models/task_gradients.h"
 
-#include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -8,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
@@ -30,8 +31,7 @@ Matrix InnerProducts(const Matrix& g) {
 }
 
 TEST(ConflictFreeMultipliersTest, GiveTheUpdateOfTheReferenceVector) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/pcgrad.json");
-  const json vector = json::parse(file);
+  const json vector = LoadVector("pcgrad");
   const auto gradients = vector["inputs"]["grads"].get<Matrix>();
   for (const json& expected : vector["outputs"]["cases"]) {
     const auto order = expected["order"].get<std::vector<size_t>>();

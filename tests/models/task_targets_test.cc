@@ -1,6 +1,5 @@
 #include "models/task_targets.h"
 
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,7 @@
 
 #include "common/math/kernels.h"
 #include "tests/models/sample_job.h"
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
@@ -57,8 +57,7 @@ Batch MaskedBatch(const json& inputs) {
 }
 
 TEST(TaskTargetsTest, MasksAndDivisorsEqualReferenceVector) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/masked_bce.json");
-  const json vector = json::parse(file);
+  const json vector = LoadVector("masked_bce");
   const json& inputs = vector["inputs"];
   const Batch batch = MaskedBatch(inputs);
   const std::pair<const char*, ModelConfig::LossReduction> reductions[] = {

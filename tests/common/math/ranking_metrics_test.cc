@@ -1,7 +1,6 @@
 #include "common/math/ranking_metrics.h"
 
 #include <cmath>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -10,16 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/rng.h"
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
 
 using nlohmann::json;
-
-json LoadVector(const std::string& name) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/" + name + ".json");
-  return json::parse(file);
-}
 
 // `logits` with labels from their own probabilities, so that AUC lies well above one half.
 RankingMetrics RandomMetrics(uint64_t seed, int count, double weight = 1) {
