@@ -239,7 +239,12 @@ void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradien
     if (rows[i] == nullptr) {
       continue;
     }
-    floats[i] = FloatsOf(rows[i]);
+    // A row that the batch has and no loss reached, such as a private feature of another scene.
+    // Even a step of 0 would move it, by its momentum.
+    const float* gradient = gradients + i * layout_.dim;
+    const bool is_zero =
+        std::all_of(gradient, gradient + layout_.dim, [](float g) { return g == 0; });
+    floats[i] = is_zero ? nullptr : FloatsOf(rows[i]);
     RowHeader& header = HeaderOf(rows[i]);
     header.set_last_seen(now);
     // Chance from the push and the key, so that it is the same on any number of lanes.

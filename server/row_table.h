@@ -50,8 +50,9 @@ class RowTable {
               std::span<float> weights);
 
   // One push: updates each row by its gradient, adds its counts (shows << 16 | clicks) and marks it
-  // as seen. Null rows are skipped. Also a push without rows counts as one of the table's pushes.
-  // gradients.size() == rows.size() * dim(), counts.size() == rows.size().
+  // as seen. Where the gradient is all zeros, no loss reached the row: its weights and its
+  // optimizer state keep their bits. Null rows are skipped. Also a push without rows counts as one
+  // of the table's pushes. gradients.size() == rows.size() * dim(), counts.size() == rows.size().
   void ApplyGradients(std::span<std::byte* const> rows, std::span<const float> gradients,
                       std::span<const uint32_t> counts, int64_t now_unix_seconds);
 

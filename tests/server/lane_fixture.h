@@ -142,9 +142,11 @@ class TestLanes {
     }
   }
 
-  void Configure(std::optional<uint32_t> max_staleness = std::nullopt) {
+  void Configure(std::optional<uint32_t> max_staleness = std::nullopt,
+                 const ParameterSchema& schema = TestSchema()) {
     for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
       ConfigureRequest config = TestConfig(static_cast<uint32_t>(lanes_.size()), lane);
+      *config.mutable_schema() = schema;
       if (max_staleness.has_value()) {
         config.set_max_staleness(*max_staleness);
       }

@@ -132,6 +132,50 @@ TEST_F(LaneSnapshotTest, RestoresOnAnyNumberOfLanes) {
   }
 }
 
+// Rows of two parts, as FM has them, each with the state of its own optimizer: what is learned
+// after the restore depends on every float of it.
+TEST_F(LaneSnapshotTest, RestoresRowsOfSegmentsOnAnyNumberOfLanes) {
+  ParameterSchema schema = TestSchema();
+  TableSpec& table = *schema.mutable_tables(1);
+  RowSegment& linear = *table.add_segments();
+  linear.set_dim(1);
+  linear.mutable_optimizer()->mutable_ftrl_optimizer()->set_l1_reg(0.1F);
+  RowSegment& embedding = *table.add_segments();
+  embedding.set_dim(2);
+  embedding.mutable_optimizer()->mutable_lazy_adam_optimizer();
+  embedding.mutable_initializer()->mutable_uniform_initializer();
+  table.clear_optimizer();
+  table.clear_initializer();
+  for (const uint32_t before : {1, 3}) {
+    for (const uint32_t after : {1, 2, 5}) {
+      MemoryFileSystem fs;
+      ASSERT_TRUE(fs.MakeDirectories(kFolder).ok());
+      TestLanes old_lanes(before, fs);
+      old_lanes.Configure({}, schema);
+      for (LaneId lane = 0; lane < before; ++lane) {
+        Train(old_lanes, lane, 0, 10);
+      }
+      const RestoreRequest restore = Save(old_lanes);
+
+      TestLanes new_lanes(after, fs);
+      new_lanes.Configure({}, schema);
+      const Status restored = RestoreAll(new_lanes, restore);
+
+      ASSERT_TRUE(restored.ok()) << restored;
+      const std::vector<float> model = Model(old_lanes);
+      EXPECT_EQ(Model(new_lanes), model) << before << " -> " << after;
+      for (LaneId lane = 0; lane < before; ++lane) {
+        Train(old_lanes, lane, 10, 20);
+      }
+      for (LaneId lane = 0; lane < after; ++lane) {
+        Train(new_lanes, lane, 10, 20);
+      }
+      EXPECT_NE(Model(old_lanes), model);
+      EXPECT_EQ(Model(new_lanes), Model(old_lanes)) << before << " -> " << after;
+    }
+  }
+}
+
 TEST_F(LaneSnapshotTest, ReplaysOnlyIntoShardsThatWereBehind) {
   TestLanes old_lanes(3, fs_);
   old_lanes.Configure();

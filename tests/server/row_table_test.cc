@@ -215,6 +215,37 @@ TEST(RowTableTest, AppliesGradientsOfABatchInOrderWithItsCounts) {
   EXPECT_EQ(table->push_count(), 1U);
 }
 
+// Adam and momentum would move it.
+TEST(RowTableTest, ARowThatNoLossReachedIsSeenAndKeepsItsBits) {
+  for (const bool is_adam : {false, true}) {
+    TableSpec spec = Spec(2);
+    if (is_adam) {
+      spec.mutable_optimizer()->mutable_lazy_adam_optimizer();
+    } else {
+      spec.mutable_optimizer()->mutable_momentum_optimizer();
+    }
+    const auto table =
+        RowTable::Create(
+            {.table = 4, .spec = spec, .seed = 11, .shard_count = 1, .owned_shards = {0}})
+            .value();
+    const std::vector<std::byte*> rows = LookupAll(*table, {1, 2}, LookupMode::kCreate);
+    const std::vector<uint32_t> counts = {1U << 16, 1U << 16};
+    table->ApplyGradients(rows, std::vector<float>{1, 2, 3, 4}, counts, kNow);
+    const auto floats = [&](size_t row) {
+      const float* first = table->layout().weights(rows[row]).data();
+      return std::vector<float>(first, first + table->layout().floats());
+    };
+    const std::vector<float> unreached = floats(0);
+    const std::vector<float> reached = floats(1);
+
+    table->ApplyGradients(rows, std::vector<float>{0, 0, 0, 1}, counts, kNow);
+
+    EXPECT_EQ(floats(0), unreached);
+    EXPECT_NE(floats(1), reached);
+    EXPECT_EQ(HeaderOf(rows[0]).shows, 2);
+  }
+}
+
 TEST(RowTableTest, ANewRowWasNeverSeen) {
   const auto table = MakeWholeTable(2);
 
