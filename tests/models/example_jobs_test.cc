@@ -1,5 +1,6 @@
 // Every job file that we ship passes every check that needs no data.
 #include <cstring>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,20 +86,47 @@ TEST(ExampleJobsTest, PassEveryCheckWithoutTheTripletHeadAndWithoutVectors) {
   }
 }
 
-// As examples/*/run puts them together: a line with a mark stays where the model names what the
-// mark says, or where history is asked for.
-std::string PutTogether(const std::string& data, const std::string& model, bool history) {
+// What stands behind the line's last "  # "; empty without it.
+std::string MarkOf(std::string_view line) {
+  const size_t at = line.rfind("  # ");
+  return std::string(at == std::string_view::npos || at == 0 ? "" : line.substr(at + 4));
+}
+
+// As examples/*/run puts them together: lines that are marked stay when their mark is among these.
+std::string PutTogether(const std::string& data, const std::string& model,
+                        const std::set<std::string>& marks) {
   const std::string all = data + model;
   std::string job;
   for (const std::string_view line : Split(all, "\n")) {
-    const size_t at = line.rfind("  # ");
-    const std::string mark(at == std::string_view::npos ? "" : line.substr(at + 4));
-    const bool wanted = mark == "history" ? history : model.find("\"" + mark) != std::string::npos;
-    if (mark.empty() || at == 0 || wanted) {
+    if (MarkOf(line).empty() || marks.contains(MarkOf(line))) {
       job += std::string(line) + "\n";
     }
   }
   return job;
+}
+
+// The sets of marks that run knows for this model.
+std::vector<std::set<std::string>> MarksOf(const std::string& model) {
+  const auto has = [&model](const std::string& text) {
+    return model.find(text) != std::string::npos;
+  };
+  std::set<std::string> usual = {"click", "long_view", "like"};
+  for (const std::string mark : {"scene", "prior"}) {
+    if (has("\"" + mark))
+      usual.insert(mark);
+  }
+  std::vector<std::set<std::string>> all = {usual};
+  if (has("  # weighted")) {
+    all.insert(all.end(), {{"click", "long_view", "like"},
+                           {"scene", "like"},
+                           {"scene", "samples"},
+                           {"scene", "click", "long_view", "weighted"}});
+  }
+  if (has("  # history")) {
+    usual.insert("history");
+    all.push_back(usual);
+  }
+  return all;
 }
 
 TEST(ExampleJobsTest, PassEveryCheckWhenMadeOfDataAndModel) {
@@ -113,10 +141,9 @@ TEST(ExampleJobsTest, PassEveryCheckWhenMadeOfDataAndModel) {
     const std::string model = ReadWholeFile(fs, path, kMaxBytes).value();
     const std::string data =
         ReadWholeFile(fs, path.substr(0, folder) + "/data.textproto", kMaxBytes).value();
-    const bool reads_history = model.find("# history") != std::string::npos;
-    for (int history = 0; history <= int{reads_history}; ++history) {
+    for (const std::set<std::string>& marks : MarksOf(model)) {
       const std::string name = "/made" + path.substr(folder + std::strlen("/models"));
-      ASSERT_TRUE(WriteFileAtomically(made, name, PutTogether(data, model, history == 1)).ok());
+      ASSERT_TRUE(WriteFileAtomically(made, name, PutTogether(data, model, marks)).ok());
       ExpectGoodJob(made, name);
     }
   }
