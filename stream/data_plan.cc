@@ -116,6 +116,45 @@ std::vector<uint32_t> UsedFields(const Job& job) {
   return fields;
 }
 
+// Which records belong together: those of one request, one behind the other. Without a request
+// field each is alone.
+class RequestEdges {
+ public:
+  static StatusOr<RequestEdges> Create(const DataConfig& data, const RecordReader& reader) {
+    const int field = FindInputField(data, data.request_field());
+    std::vector<uint32_t> fields;
+    if (data.has_request_field() && field >= 0) {
+      fields.push_back(static_cast<uint32_t>(field));
+    }
+    AP_ASSIGN_OR_RETURN(CsvColumns columns,
+                        CsvColumns::Create(data, fields, reader.path(), reader.header()));
+    return RequestEdges(std::move(columns), std::move(fields), data.input_fields_size());
+  }
+
+  // To be asked of every record in turn: whether it goes on with the request of the one before it.
+  bool Continues(const Record& record) {
+    if (fields_.empty() || record.reason != BadRowReason::kNone ||
+        columns_.Split(record.text, values_) != BadRowReason::kNone) {
+      return false;
+    }
+    const std::string_view request = values_[fields_.front()];
+    const bool continues = request == last_;
+    last_ = request;
+    return continues;
+  }
+
+ private:
+  RequestEdges(CsvColumns columns, std::vector<uint32_t> fields, int field_count)
+      : columns_(std::move(columns)),
+        fields_(std::move(fields)),
+        values_(static_cast<size_t>(field_count)) {}
+
+  CsvColumns columns_;
+  std::vector<uint32_t> fields_;  // the request field, or none
+  std::vector<std::string_view> values_;
+  std::string last_;
+};
+
 // Reads one file, cuts it, and shows its records to `fit` when there is one.
 StatusOr<std::vector<Partition>> CutFile(const Job& job, const std::string& folder,
                                          const std::string& path, FileSystem& fs, FitPass* fit) {
@@ -129,6 +168,7 @@ StatusOr<std::vector<Partition>> CutFile(const Job& job, const std::string& fold
       CsvColumns columns,
       CsvColumns::Create(data, fit == nullptr ? std::vector<uint32_t>() : fit->fields(),
                          reader->path(), reader->header()));
+  AP_ASSIGN_OR_RETURN(RequestEdges requests, RequestEdges::Create(data, *reader));
   std::vector<Partition> partitions;
   Record record;
   while (true) {
@@ -138,7 +178,9 @@ StatusOr<std::vector<Partition>> CutFile(const Job& job, const std::string& fold
     if (!is_there) {
       break;
     }
-    if (number % data.partition_size() == 0) {
+    const bool continues = requests.Continues(record);
+    const uint64_t size = partitions.empty() ? 0 : number - partitions.back().begin_record();
+    if (partitions.empty() || size >= (continues ? 2 : 1) * uint64_t{data.partition_size()}) {
       Partition& partition = partitions.emplace_back();
       partition.set_path(path);
       partition.set_begin_record(number);

@@ -1,9 +1,10 @@
 // PlanData: what a worker learns from the data once, before anybody trains.
 //
-// One pass over the training files counts records, cuts them into partitions and fits what the
-// features leave open; one over the evaluation files counts. Partitions of training epoch e have
-// stage 2e, those of the evaluation after it stage 2e + 1; eval_config.when says which evaluations
-// there are. Every process that plans the same data gets the same plan.
+// One pass over the training files counts records, cuts them into partitions, between requests
+// where the job has any, and fits what the features leave open; one over the evaluation files
+// counts. Partitions of training epoch e have stage 2e, those of the evaluation after it stage 2e +
+// 1; eval_config.when says which evaluations there are. Every process that plans the same data gets
+// the same plan.
 #pragma once
 
 #include <cstdint>

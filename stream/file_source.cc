@@ -70,32 +70,50 @@ StatusOr<bool> FileSource::NextBatch(Position cut, Batch& batch) {
   for (; position_ < batch.end; ++position_) {
     AP_RETURN_IF_ERROR(AddRow(position_, batch));
   }
+  const Position furthest = std::min({size(), grid + data_.batch_size(), cut});
+  for (; position_ < furthest; batch.end = ++position_) {
+    AP_ASSIGN_OR_RETURN(const bool continues, ContinuesRequest(position_, batch));
+    if (!continues) {
+      break;
+    }
+    AP_RETURN_IF_ERROR(AddRow(position_, batch));
+  }
   request_order_.Apply(batch);
   bad_rows_.AddGood(batch.rows);
   return true;
 }
 
-Status FileSource::AddRow(Position position, Batch& batch) {
+StatusOr<BadRowReason> FileSource::ReadRow(Position position) {
   if (records_.size() == 0 || window_ != position / window_size_) {
     AP_RETURN_IF_ERROR(LoadWindow(position / window_size_));
   }
-  const uint64_t index = position % window_size_;
-  const Record record = records_.record(index);
-  BadRowReason reason = record.reason;
-  if (reason == BadRowReason::kNone) {
-    reason = window_file_->columns.Split(record.text, values_);
+  const Record record = records_.record(position % window_size_);
+  return record.reason != BadRowReason::kNone ? record.reason
+                                              : window_file_->columns.Split(record.text, values_);
+}
+
+StatusOr<bool> FileSource::ContinuesRequest(Position position, const Batch& batch) {
+  if (batch.request.empty()) {
+    return false;
   }
+  AP_ASSIGN_OR_RETURN(const BadRowReason reason, ReadRow(position));
+  return reason != BadRowReason::kNone || builder_->RequestOf(values_) == batch.request.back();
+}
+
+Status FileSource::AddRow(Position position, Batch& batch) {
+  AP_ASSIGN_OR_RETURN(BadRowReason reason, ReadRow(position));
   if (reason == BadRowReason::kNone) {
     reason = builder_->AddRow(values_, batch);
   }
   if (reason == BadRowReason::kNone) {
     return Status();
   }
+  const uint64_t index = position % window_size_;
   const Partition& partition = plan_.partitions(static_cast<int>(partition_));
   return bad_rows_.AddBad({.reason = reason,
                            .path = partition.path(),
                            .record = records_.number(index),
-                           .text = record.text,
+                           .text = records_.record(index).text,
                            .is_repeat = partition.epoch() > 0});
 }
 

@@ -5,6 +5,9 @@
 // the permutation depends on the job's seed, the partition and w alone. To start at any position
 // it is enough to read the window around it. Evaluation is never shuffled.
 //
+// With a request field, batches end where requests do: one that the batch size would cut goes whole
+// into the batch that it began in, unless that would double the batch.
+//
 // A file stays open between partitions, so that a packed one is unpacked once when its partitions
 // are read in order. Owned by one thread.
 #pragma once
@@ -56,7 +59,11 @@ class FileSource final : public SampleSource {
   // The file of the open partition, standing before `record`.
   StatusOr<OpenFile*> StandBefore(uint64_t record);
   Status LoadWindow(uint64_t window);
+  // Reads the row at a position into values_, or says why it is none.
+  StatusOr<BadRowReason> ReadRow(Position position);
   Status AddRow(Position position, Batch& batch);
+  // Whether the row at a position is of the request of the batch's last row; a bad row is.
+  StatusOr<bool> ContinuesRequest(Position position, const Batch& batch);
 
   const DataConfig& data_;
   const TrainingPlan& plan_;

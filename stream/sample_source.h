@@ -18,7 +18,8 @@ class SampleSource {
   virtual Status Open(PartitionId partition, Position from) = 0;
 
   // Fills `batch` with the samples up to the next multiple of the batch size, `cut` (which lies
-  // past the present position) or the end of the partition, whichever comes first. False, with an
+  // past the present position) or the end of the partition, whichever comes first; a source that
+  // knows requests may go on to the end of the last one. False, with an
   // empty batch, at the end. Bad rows have their positions and are left out of the rows, so a
   // batch may have fewer rows than positions, even none.
   virtual StatusOr<bool> NextBatch(Position cut, Batch& batch) = 0;

@@ -320,9 +320,13 @@ BadRowReason BatchBuilder::AppendContext(std::span<const std::string_view> value
     if (values[*request_field_].empty()) {
       return BadRowReason::kNoRequest;
     }
-    batch.request.push_back(HashBytes(values[*request_field_]));
+    batch.request.push_back(RequestOf(values));
   }
   return BadRowReason::kNone;
+}
+
+uint64_t BatchBuilder::RequestOf(std::span<const std::string_view> values) const {
+  return HashBytes(values[*request_field_]);
 }
 
 BadRowReason BatchBuilder::AppendFeatures(std::span<const std::string_view> values,

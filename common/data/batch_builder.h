@@ -63,6 +63,9 @@ class BatchBuilder {
   // Nothing where a label, a weight or a time is.
   std::optional<uint32_t> FindBadField(std::span<const std::string_view> values) const;
 
+  // What Batch::request says of such a row; the job has a request field.
+  uint64_t RequestOf(std::span<const std::string_view> values) const;
+
  private:
   struct DefaultValue {
     uint32_t field = 0;

@@ -85,6 +85,14 @@ TEST_F(DataPlanTest, CutsFilesIntoPartitionsOfEveryEpoch) {
                           "2 TRAIN data/train2.csv 0-1", "3 EVAL test.csv 0-1@0"));
 }
 
+TEST_F(DataPlanTest, CutsBetweenRequests) {
+  WriteFile(fs_, "/job/data/train1.csv", "1,a,0\n2,b,1\n3,b,0\n4,b,0\n5,c,0\n6,d,0\n7,d,0\n");
+  job_.mutable_data_config()->set_request_field("color");
+
+  EXPECT_THAT(Describe(Plan()),
+              ElementsAre("0 TRAIN data/train1.csv 0-4@0", "0 TRAIN data/train1.csv 4-7@24"));
+}
+
 TEST_F(DataPlanTest, EvaluatesWhenTheJobSaysSo) {
   WriteFile(fs_, "/job/data/train1.csv", "1,a,0\n");
   WriteFile(fs_, "/job/test.csv", "1,a,0\n");

@@ -176,6 +176,50 @@ TEST_P(FileSourceTest, CutsBatchesAtTheGridAndAtTheCut) {
   EXPECT_THAT(ends, ElementsAre(32, 40, 64, 96));
 }
 
+// Requests of 10 rows in batches of 32: the batches end where requests do, from wherever they
+// begin.
+TEST_P(FileSourceTest, EndsBatchesWhereRequestsEnd) {
+  std::string text = "click,id,request\n";
+  for (uint64_t i = 0; i < kRecords; ++i) {
+    const bool is_bad = i == 39;
+    text += (is_bad ? "maybe," : "1,") + std::to_string(i) + "," + std::to_string(i / 10) + "\n";
+  }
+  WriteFile(fs_, "/train.csv", GetParam()(text));
+  job_.mutable_data_config()->set_shuffle(false);
+  job_.mutable_data_config()->add_input_fields()->set_input_name("request");
+  job_.mutable_data_config()->set_request_field("request");
+  MakePlan();
+  const auto source = MakeSource();
+
+  for (const Position from : {0U, 70U}) {
+    ASSERT_TRUE(source->Open(0, from).ok());
+    std::vector<Position> ends;
+    Batch batch;
+    while (*source->NextBatch(kNoCut, batch)) {
+      ends.push_back(batch.end);
+    }
+    const std::vector<Position> all = {40,  70,  100, 130, 160, 200, 230,
+                                       260, 290, 320, 360, 390, 400};
+    EXPECT_EQ(ends, std::vector<Position>(all.begin() + (from == 0 ? 0 : 2), all.end()));
+  }
+}
+
+TEST_P(FileSourceTest, ARequestLargerThanABatchIsCut) {
+  WriteData();
+  job_.mutable_data_config()->set_shuffle(false);
+  job_.mutable_data_config()->set_request_field("click");  // the same in every row
+  MakePlan();
+  EXPECT_EQ(plan_.partitions(0).end_record(), 800U);
+  const auto source = MakeSource();
+  ASSERT_TRUE(source->Open(0, 0).ok());
+  Batch batch;
+
+  ASSERT_TRUE(*source->NextBatch(kNoCut, batch));
+  EXPECT_EQ(batch.end, 64U);
+  ASSERT_TRUE(*source->NextBatch(80, batch));
+  EXPECT_EQ(batch.end, 80U);
+}
+
 TEST_P(FileSourceTest, LetsBadRowsKeepTheirPositions) {
   WriteData({3, 4, 500});
   MakePlan();
