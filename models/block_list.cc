@@ -52,7 +52,8 @@ BlockId BlockList::AddLike(BlockId id, const std::string& name, float value) {
   return added;
 }
 
-BlockId BlockList::AddTaskWeights(const LossBalance& rule, uint32_t tasks) {
+BlockId BlockList::AddTaskWeights(const LossBalance& rule) {
+  const auto tasks = static_cast<uint32_t>(rule.tasks_size());
   const BlockId id = Add("task_weights", kBalanceRows, tasks, Kind::kVector);
   *specs_[id].mutable_loss_balance() = rule;
   specs_[id].mutable_initializer()->mutable_constant_initializer()->set_value(1);

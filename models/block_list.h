@@ -23,8 +23,8 @@ class BlockList {
   BlockId AddEqualWeights(const std::string& name, uint32_t inputs, uint32_t outputs, float value);
   // One row of sums that a pass counts into the gradient, see DecayedSums. They start at 0.
   BlockId AddStatistics(const std::string& name, uint32_t size, float decay);
-  // What holds the weights of `tasks` tasks, all 1 at first.
-  BlockId AddTaskWeights(const LossBalance& rule, uint32_t tasks);
+  // What holds the weights of the rule's tasks, all 1 at first.
+  BlockId AddTaskWeights(const LossBalance& rule);
 
   // A change to block `id` that starts at `value`: of the same shape, called `name`.
   BlockId AddLike(BlockId id, const std::string& name, float value);

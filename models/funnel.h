@@ -32,6 +32,12 @@ class FunnelModel final : public Model<T> {
   static std::vector<TaskEvent> Events(const Funnel& config);
   static std::vector<TaskEvent> Events(const Esmm& config);
 
+  // The bottom, where there is one.
+  template <typename Message>
+  static SharedPart Shares(const Message& config) {
+    return config.has_bottom_dnn() ? SharedPart::kWeights : SharedPart::kNone;
+  }
+
   size_t LogitCount(size_t) const override { return graph_.logit_count(); }
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
   void Losses(Tape<T>& tape, std::span<const Var<T>> logits, std::span<const Target<T>> targets,

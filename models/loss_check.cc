@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/model.h"
 #include "models/model_config.h"
 #include "models/task_loss.h"
 
@@ -61,6 +62,13 @@ class LossChecker {
                       " compares the samples of a request, expected "
                       "data_config.request_field to say which field tells requests");
     }
+    if (is_ranking && job_.data_config().shuffle()) {
+      checks_.Add(ref.path + ".loss_type",
+                  LossName(type) +
+                      " compares the samples of a request, which data_config.shuffle (true unless "
+                      "the job says otherwise) scatters over batches; set it to false, with the "
+                      "rows of a request one behind the other in the file");
+    }
     if (IsFunnel() && type != TaskTower::CLASSIFICATION) {
       checks_.Add(ref.path + ".loss_type", GotExpected(LossName(type),
                                                        "CLASSIFICATION: the funnel multiplies "
@@ -82,14 +90,13 @@ class LossChecker {
   }
 
   void CheckIsolation(const TowerRef& ref) {
-    const bool has_stop = IsClass("DNN") || IsClass("SharedBottom") || IsClass("MMoE") ||
-                          IsClass("PLE") || IsFunnel();
+    const bool has_tower = !IsClass("LR") && !IsClass("FM") && !IsClass("DeepFM");
     const bool stops = ref.tower->isolate() == TaskTower::BACKBONE_STOP;
     if (stops && model_.has_fm() && model_.fm().mode() == Fm::LOGIT) {
       checks_.Add(ref.path + ".isolate",
                   "BACKBONE_STOP has no place beside fm { mode: LOGIT }, which every task learns");
     }
-    if (stops && !has_stop) {
+    if (stops && !has_tower) {
       checks_.Add(ref.path + ".isolate", "BACKBONE_STOP has no place in model_class \"" +
                                              model_.model_class() +
                                              "\", expected NONE, LOSS_MASK or EMBED_STOP");
@@ -163,11 +170,6 @@ class LossChecker {
     if (strategy == ModelConfig::GradNorm) {
       CheckGradNorm();
     }
-    if (strategy == ModelConfig::PCGrad && IsClass("STAR")) {
-      checks_.Add(
-          "model_config.loss_weight_strategy",
-          "PCGrad goes back once for each task, and STAR would count its moments each time");
-    }
     if (strategy == ModelConfig::Uncertainty) {
       checks_.Range("model_config.uncertainty.initial_log_variance",
                     double{model_.uncertainty().initial_log_variance()}, -20, 20);
@@ -225,10 +227,13 @@ class LossChecker {
   }
 
   void CheckSharedLayer() {
-    const bool has_layer = IsClass("SharedBottom") || IsClass("MMoE") || IsClass("PLE") ||
-                           IsClass("UMS") || model_.esmm().has_bottom_dnn() ||
-                           model_.funnel().has_bottom_dnn();
-    if (!has_layer) {
+    const SharedPart part = SharedPartOf(model_);
+    if (part == SharedPart::kOutput && model_.grad_norm().source() == GradNormConfig::WEIGHT) {
+      checks_.Add("model_config.grad_norm.source",
+                  GotExpected("WEIGHT", "ACTIVATION: what the tasks of model_class \"" +
+                                            model_.model_class() +
+                                            "\" share last has no weights of its own"));
+    } else if (part == SharedPart::kNone) {
       checks_.Add("model_config.loss_weight_strategy",
                   "GradNorm measures at the last layer that all tasks share, and model_class \"" +
                       model_.model_class() + "\" has none here");

@@ -23,6 +23,7 @@ class MmoeModel final : public Model<T> {
   MmoeModel(const MMoE& config, const InputShape& input, BlockList& blocks);
 
   static void Check(const MMoE& config, const ModelChecks& checks);
+  static SharedPart Shares(const MMoE&) { return SharedPart::kWeights; }
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 

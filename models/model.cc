@@ -131,6 +131,13 @@ std::vector<TaskEvent> TaskEventsOf(const ModelConfig& config) {
                     });
 }
 
+SharedPart SharedPartOf(const ModelConfig& config) {
+  return VisitModel(FindModelField(config.model_class())->number(), config,
+                    [](const auto& choice, const auto& message) {
+                      return std::decay_t<decltype(choice)>::template Class<float>::Shares(message);
+                    });
+}
+
 template <typename T>
 std::unique_ptr<Model<T>> MakeModel(const ModelConfig& config, const InputShape& input,
                                     BlockList& blocks) {

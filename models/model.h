@@ -111,6 +111,12 @@ class Model {
     return {};
   }
 
+  // What Forward describes in Pass::shared.
+  template <typename Message>
+  static SharedPart Shares(const Message&) {
+    return SharedPart::kNone;
+  }
+
   // How a pass's rows are to lie.
   virtual RowGrouping grouping() const { return RowGrouping::kNone; }
 
@@ -163,6 +169,9 @@ RowParts RowPartsOf(const ModelConfig& config);
 
 // How the tasks depend on each other; empty where they do not.
 std::vector<TaskEvent> TaskEventsOf(const ModelConfig& config);
+
+// Where GradNorm measures.
+SharedPart SharedPartOf(const ModelConfig& config);
 
 // The model of the job; its blocks are added to `blocks`. The config has passed CheckModelConfig.
 template <typename T>

@@ -59,10 +59,12 @@ StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Create(const Job& job,
     return InvalidArgumentError("compute_threads: got " + std::to_string(options.compute_threads) +
                                 ", expected 1 or more");
   }
-  return std::unique_ptr<ModelRunner>(new ModelRunner(job, std::move(block_places), gemm, options));
+  return std::unique_ptr<ModelRunner>(
+      new ModelRunner(job, schema, std::move(block_places), gemm, options));
 }
 
-ModelRunner::ModelRunner(const Job& job, std::vector<BlockId> block_places, const Gemm& gemm,
+ModelRunner::ModelRunner(const Job& job, const ParameterSchema& schema,
+                         std::vector<BlockId> block_places, const Gemm& gemm,
                          const ModelRunnerOptions& options)
     : gemm_(gemm),
       block_places_(std::move(block_places)),
@@ -72,7 +74,7 @@ ModelRunner::ModelRunner(const Job& job, std::vector<BlockId> block_places, cons
       balance_(job.model_config(), block_list_),
       targets_(job),
       fork_join_(options.compute_threads) {
-  balance_.PlaceBlocks(block_places_);
+  balance_.PlaceBlocks(block_places_, schema);
   const size_t tasks = targets_.task_count();
   measured_.resize(tasks);
   for (int i = 0; i < options.compute_threads; ++i) {

@@ -104,8 +104,8 @@ class ModelRunner {
     float table_factor = 1;          // what one pass leaves the tables short of
   };
 
-  ModelRunner(const Job& job, std::vector<BlockId> block_places, const Gemm& gemm,
-              const ModelRunnerOptions& options);
+  ModelRunner(const Job& job, const ParameterSchema& schema, std::vector<BlockId> block_places,
+              const Gemm& gemm, const ModelRunnerOptions& options);
 
   void Run(const StepInput& input, StepGradients* gradients, StepOutput& output);
   void PlanScales();

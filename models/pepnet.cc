@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "models/isolation.h"
 #include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 
@@ -29,7 +30,7 @@ PepNetModel<T>::PepNetModel(const PepNet& config, const InputShape& input, Block
                   main_.width(), blocks) {
   size_t layers = 0;
   for (const TaskTower& tower : config.task_towers()) {
-    towers_.emplace_back(tower.tower_name(), main_.width(), tower.dnn(), blocks);
+    towers_.emplace_back(tower, main_.width(), blocks);
     layers = std::max(layers, towers_.back().layer_count());
   }
   for (size_t layer = 0; layer < layers; ++layer) {
@@ -73,14 +74,23 @@ void PepNetModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
       input_gate_.Forward(pass, Join(pass, domain_.Of(pass, input), StopGradient(e)));
   const Var<T> o = Multiply(pass.tape, gate, e);
   const Var<T> prior = Join(pass, prior_.Of(pass, input), StopGradient(o));
-  std::fill(logits.begin(), logits.end(), o);
-  for (size_t layer = 0; layer < layer_gates_.size(); ++layer) {
-    const Var<T> gates = layer_gates_[layer].Forward(pass, prior);
+  const std::span<Var<T>> gates = pass.NewVars(layer_gates_.size());
+  for (size_t layer = 0; layer < gates.size(); ++layer) {
+    gates[layer] = layer_gates_[layer].Forward(pass, prior);
+  }
+  if (pass.shared != nullptr) {
+    *pass.shared = {.output = o, .above = pass.tape.Mark()};
+  }
+  for (size_t k = 0; k < towers_.size(); ++k) {
+    logits[k] = TowerInput(o, towers_[k].isolation());
+  }
+  for (size_t layer = 0; layer < gates.size(); ++layer) {
     uint32_t begin = 0;
     for (size_t k = 0; k < towers_.size(); ++k) {
       if (layer < towers_[k].layer_count()) {
-        const Var<T> own = SliceColumns(gates, begin, towers_[k].inputs(layer));
-        logits[k] = towers_[k].ForwardLayer(pass, layer, Multiply(pass.tape, own, logits[k]));
+        const Var<T> own = SliceColumns(gates[layer], begin, towers_[k].inputs(layer));
+        logits[k] = towers_[k].ForwardLayer(
+            pass, layer, Multiply(pass.tape, TowerInput(own, towers_[k].isolation()), logits[k]));
         begin += own.cols;
       }
     }

@@ -26,6 +26,7 @@ class PepNetModel final : public Model<T> {
   PepNetModel(const PepNet& config, const InputShape& input, BlockList& blocks);
 
   static void Check(const PepNet& config, const ModelChecks& checks);
+  static SharedPart Shares(const PepNet&) { return SharedPart::kOutput; }
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 

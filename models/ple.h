@@ -26,6 +26,7 @@ class PleModel final : public Model<T> {
   PleModel(const Ple& config, const InputShape& input, BlockList& blocks);
 
   static void Check(const Ple& config, const ModelChecks& checks);
+  static SharedPart Shares(const Ple&) { return SharedPart::kWeights; }
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 

@@ -17,6 +17,7 @@ class SharedBottomModel final : public Model<T> {
   SharedBottomModel(const SharedBottom& config, const InputShape& input, BlockList& blocks);
 
   static void Check(const SharedBottom& config, const ModelChecks& checks);
+  static SharedPart Shares(const SharedBottom&) { return SharedPart::kWeights; }
 
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
 

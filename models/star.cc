@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "models/isolation.h"
 #include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 #include "models/tape/row_ops.h"
@@ -18,7 +19,7 @@ StarModel<T>::StarModel(const Star& config, const InputShape& input, BlockList& 
     const std::string& name = tower.tower_name();
     Tower aux(name + ".aux", config.scene_embedding_dim() + input.width, config.aux_dnn(), blocks);
     tower_begin.push_back(blocks.size());
-    tasks_.push_back({Tower(name, input.width, tower.dnn(), blocks), std::move(aux)});
+    tasks_.push_back({Tower(tower, input.width, blocks), std::move(aux)});
     tower_end.push_back(blocks.size());
   }
   for (const InputScene& scene : input.scenes) {
@@ -87,35 +88,52 @@ Var<T> StarModel<T>::Normalize(const Pass<T>& pass, uint32_t scene, const Var<T>
 }
 
 template <typename T>
-void StarModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
-                           std::span<Var<T>> logits) const {
-  const size_t scenes = pass.scenes.size();
-  const std::span<Var<T>> embeddings = pass.NewVars(scenes);
-  const std::span<Var<T>> scores = pass.NewVars(scenes * tasks_.size());  // [task][scene]
-  for (size_t i = 0; i < scenes; ++i) {
+typename StarModel<T>::TowerInputs StarModel<T>::Share(const Pass<T>& pass,
+                                                       const Var<T>& input) const {
+  const std::span<Var<T>> normal = pass.NewVars(pass.scenes.size());
+  const std::span<Var<T>> embeddings = pass.NewVars(pass.scenes.size());
+  for (size_t i = 0; i < pass.scenes.size(); ++i) {
     const SceneRows& rows = pass.scenes[i];
-    const bool listed = rows.scene != kUnlistedScene;
-    Pass<T> own = pass;
-    own.dropout.first_row += rows.begin;
-    const Var<T> e = SliceRows(input, rows.begin, rows.rows);
-    const Var<T> x = has_norm_ ? Normalize(own, rows.scene, e) : e;
-    for (size_t k = 0; k < tasks_.size(); ++k) {
-      const SceneOverlay* change =
-          listed && scenes_[rows.scene].towers[k] ? &*scenes_[rows.scene].towers[k] : nullptr;
-      scores[k * scenes + i] =
-          tasks_[k].tower.Forward(change != nullptr ? change->Over(own) : own, x);
+    if (has_norm_) {
+      normal[i] = Normalize(pass, rows.scene, SliceRows(input, rows.begin, rows.rows));
     }
     Var<T> z = pass.block(embedding_);
-    if (listed) {
+    if (rows.scene != kUnlistedScene) {
       z = Add(pass.tape, z, pass.block(scenes_[rows.scene].embedding));
     }
     embeddings[i] = RepeatRow(pass.tape, z, rows.rows);
   }
-  const Var<T> aux_parts[] = {ConcatRows<T>(pass.tape, embeddings), input};
-  const Var<T> aux_input = ConcatColumns<T>(pass.tape, aux_parts);
+  const Var<T> z = ConcatRows<T>(pass.tape, embeddings);
+  const Var<T> parts[] = {z, input, has_norm_ ? ConcatRows<T>(pass.tape, normal) : input};
+  const Var<T> all = ConcatColumns<T>(pass.tape, std::span(parts).first(has_norm_ ? 3 : 2));
+  if (pass.shared != nullptr) {
+    *pass.shared = {.output = all, .above = pass.tape.Mark()};
+  }
+  return {.x = SliceColumns(all, all.cols - input.cols, input.cols),
+          .aux = SliceColumns(all, 0, z.cols + input.cols)};
+}
+
+template <typename T>
+void StarModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
+                           std::span<Var<T>> logits) const {
+  const TowerInputs shared = Share(pass, input);
+  const std::span<Var<T>> scores = pass.NewVars(pass.scenes.size());
   for (size_t k = 0; k < tasks_.size(); ++k) {
-    logits[k] = Add(pass.tape, ConcatRows<T>(pass.tape, scores.subspan(k * scenes, scenes)),
-                    tasks_[k].aux.Forward(pass, aux_input));
+    const TaskTower::Isolation isolation = tasks_[k].tower.isolation();
+    const Var<T> x = TowerInput(shared.x, isolation);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const SceneRows& rows = pass.scenes[i];
+      Pass<T> own = pass;
+      own.dropout.first_row += rows.begin;
+      const SceneOverlay* change =
+          rows.scene != kUnlistedScene && scenes_[rows.scene].towers[k].has_value()
+              ? &*scenes_[rows.scene].towers[k]
+              : nullptr;
+      scores[i] = tasks_[k].tower.Forward(change != nullptr ? change->Over(own) : own,
+                                          SliceRows(x, rows.begin, rows.rows));
+    }
+    logits[k] = Add(pass.tape, ConcatRows<T>(pass.tape, scores),
+                    tasks_[k].aux.Forward(pass, TowerInput(shared.aux, isolation)));
   }
 }
 

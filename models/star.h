@@ -28,6 +28,7 @@ class StarModel final : public Model<T> {
   StarModel(const Star& config, const InputShape& input, BlockList& blocks);
 
   static void Check(const Star& config, const ModelChecks& checks);
+  static SharedPart Shares(const Star&) { return SharedPart::kOutput; }
 
   RowGrouping grouping() const override { return RowGrouping::kWholeScenes; }
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
@@ -44,8 +45,14 @@ class StarModel final : public Model<T> {
     BlockId embedding = 0;
     std::vector<std::optional<SceneOverlay>> towers;  // by task; nothing where it has no such task
   };
+  // What the towers of all tasks read.
+  struct TowerInputs {
+    Var<T> x;
+    Var<T> aux;  // [z + z_s ; e]
+  };
 
   void AddNorm(const Star& config, const InputShape& input, BlockList& blocks);
+  TowerInputs Share(const Pass<T>& pass, const Var<T>& input) const;
   Var<T> Normalize(const Pass<T>& pass, uint32_t scene, const Var<T>& e) const;
   Moments<T> NormalizeBy(const Pass<T>& pass, uint32_t scene, const Var<T>& e) const;
 

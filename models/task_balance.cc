@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "common/base/hash.h"
+#include "common/base/logging.h"
 #include "common/optim/loss_balance.h"
 #include "models/model_config.h"
 
@@ -15,6 +17,9 @@ const float kLogTwo = std::log(2.0F);
 
 LossBalance RuleOf(const ModelConfig& model) {
   LossBalance rule;
+  for (const TowerRef& ref : Towers(model)) {
+    rule.add_tasks(ref.tower->tower_name());
+  }
   if (model.loss_weight_strategy() == ModelConfig::DWA) {
     *rule.mutable_dwa() = model.dwa();
     return rule;
@@ -35,15 +40,20 @@ bool IsSquared(TaskTower::LossType type) {
 }  // namespace
 
 TaskBalance::TaskBalance(const ModelConfig& model, BlockList& blocks)
-    : strategy_(model.loss_weight_strategy()), grad_norm_(model.grad_norm()) {
+    : strategy_(model.loss_weight_strategy()),
+      grad_norm_(model.grad_norm()),
+      tasks_(TaskNames(model)) {
   const std::vector<TowerRef> towers = Towers(model);
   weights_.assign(towers.size(), 1);
-  const auto& frozen = grad_norm_.frozen_weights();
-  if (strategy_ == ModelConfig::GradNorm && !frozen.empty()) {
-    weights_.assign(frozen.begin(), frozen.end());
-  } else if (strategy_ == ModelConfig::GradNorm || strategy_ == ModelConfig::DWA) {
-    rule_block_ = blocks.AddTaskWeights(RuleOf(model), static_cast<uint32_t>(towers.size()));
-    means_ = weights_;
+  if (strategy_ == ModelConfig::GradNorm || strategy_ == ModelConfig::DWA) {
+    rule_block_ = blocks.AddTaskWeights(RuleOf(model));
+    columns_.resize(towers.size());
+    std::iota(columns_.begin(), columns_.end(), size_t{0});
+    if (is_frozen()) {
+      weights_.assign(grad_norm_.frozen_weights().begin(), grad_norm_.frozen_weights().end());
+    } else {
+      means_ = weights_;
+    }
   } else if (strategy_ == ModelConfig::Uncertainty) {
     for (const TowerRef& ref : towers) {
       log_variance_.push_back(blocks.AddVector(ref.tower->tower_name() + ".log_variance", 1,
@@ -53,9 +63,15 @@ TaskBalance::TaskBalance(const ModelConfig& model, BlockList& blocks)
   }
 }
 
-void TaskBalance::PlaceBlocks(std::span<const BlockId> places) {
-  if (has_rule()) {
+void TaskBalance::PlaceBlocks(std::span<const BlockId> places, const ParameterSchema& schema) {
+  if (rule_block_.has_value()) {
     rule_block_ = places[*rule_block_];
+    const auto& placed = schema.blocks(static_cast<int>(*rule_block_)).loss_balance().tasks();
+    for (size_t k = 0; k < columns_.size(); ++k) {
+      const auto found = std::find(placed.begin(), placed.end(), tasks_[k]);
+      CHECK(found != placed.end()) << tasks_[k];
+      columns_[k] = static_cast<size_t>(found - placed.begin());
+    }
   }
   for (BlockId& block : log_variance_) {
     block = places[block];
@@ -63,15 +79,14 @@ void TaskBalance::PlaceBlocks(std::span<const BlockId> places) {
 }
 
 void TaskBalance::ReadWeights(std::span<const std::span<const float>> blocks) {
-  const size_t tasks = weights_.size();
   for (size_t k = 0; k < log_variance_.size(); ++k) {
     weights_[k] = variance_factor_[k] * std::exp(-double{blocks[log_variance_[k]][0]});
   }
   if (has_rule()) {
     const std::span<const float> rows = blocks[*rule_block_];
-    for (size_t k = 0; k < tasks; ++k) {
-      weights_[k] = rows[kTaskWeight * tasks + k];
-      means_[k] = rows[kMeanTaskWeight * tasks + k];
+    for (size_t k = 0; k < weights_.size(); ++k) {
+      weights_[k] = rows[At(kTaskWeight, k)];
+      means_[k] = rows[At(kMeanTaskWeight, k)];
     }
   }
 }
@@ -91,14 +106,13 @@ void TaskBalance::Push(std::span<const TaskMeasurement> measured, bool with_norm
 
 void TaskBalance::PushMeasurements(std::span<const TaskMeasurement> measured,
                                    StepGradients& gradients) const {
-  const size_t tasks = weights_.size();
   std::vector<float>& rows = gradients.blocks[*rule_block_];
   bool any = false;
-  for (size_t k = 0; k < tasks; ++k) {
+  for (size_t k = 0; k < measured.size(); ++k) {
     const TaskMeasurement& task = measured[k];
-    rows[kGradientNorm * tasks + k] = static_cast<float>(task.norm);
-    rows[kTaskLoss * tasks + k] = static_cast<float>(task.loss);
-    rows[kTaskPresent * tasks + k] = task.present ? 1 : 0;
+    rows[At(kGradientNorm, k)] = static_cast<float>(task.norm);
+    rows[At(kTaskLoss, k)] = static_cast<float>(task.loss);
+    rows[At(kTaskPresent, k)] = task.present ? 1 : 0;
     any = any || task.present;
   }
   gradients.block_present[*rule_block_] = any ? 1 : 0;

@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "models/block_list.h"
 #include "models/step.h"
 #include "proto/job.pb.h"
+#include "proto/parameters.pb.h"
 
 namespace antiphon {
 
@@ -29,9 +31,9 @@ class TaskBalance {
   // Adds its blocks to `blocks`. The model has passed CheckModelConfig.
   TaskBalance(const ModelConfig& model, BlockList& blocks);
 
-  // Where the blocks of the list stand in a step: places[id]. Without it they are where they were
-  // added.
-  void PlaceBlocks(std::span<const BlockId> places);
+  // Where the blocks of the list stand in a step of this schema: places[id]. Without it they are
+  // where they were added.
+  void PlaceBlocks(std::span<const BlockId> places, const ParameterSchema& schema);
 
   // Takes the weights from the blocks of a step.
   void ReadWeights(std::span<const std::span<const float>> blocks);
@@ -53,13 +55,19 @@ class TaskBalance {
   void Describe(StepOutput& output) const;
 
  private:
-  bool has_rule() const { return rule_block_.has_value(); }
+  bool is_frozen() const { return grad_norm_.frozen_weights_size() > 0; }
+  bool has_rule() const { return rule_block_.has_value() && !is_frozen(); }
+  size_t At(size_t row, size_t k) const { return row * weights_.size() + columns_[k]; }
   void PushMeasurements(std::span<const TaskMeasurement> measured, StepGradients& gradients) const;
   void PushLogVariances(std::span<const TaskMeasurement> measured, StepGradients& gradients) const;
 
   const ModelConfig::LossWeightStrategy strategy_;
   const GradNormConfig grad_norm_;
-  std::optional<BlockId> rule_block_;    // GradNorm and DWA
+  // GradNorm and DWA. Frozen weights leave it as it is, so that a job may freeze them, or let them
+  // go, between a snapshot and a restore.
+  std::optional<BlockId> rule_block_;
+  std::vector<std::string> tasks_;       // the towers' names
+  std::vector<size_t> columns_;          // of the tasks in it
   std::vector<BlockId> log_variance_;    // Uncertainty, by task
   std::vector<double> variance_factor_;  // 1, or 1/2 for a squared loss
   std::vector<double> weights_;

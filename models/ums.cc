@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "models/isolation.h"
 #include "models/model_checks.h"
 #include "models/tape/column_ops.h"
 #include "models/tape/linear_ops.h"
@@ -36,7 +37,7 @@ UmsModel<T>::UmsModel(const Ums& config, const InputShape& input, BlockList& blo
     const std::string& name = tower.tower_name();
     Gate gate(name + ".gate", gate_inputs, config.num_expert(), bias, blocks);
     const BlockId begin = blocks.size();
-    Tower shared(name, experts_.outputs(), tower.dnn(), blocks);
+    Tower shared(tower, experts_.outputs(), blocks);
     tasks_.push_back({name, gate, std::move(shared), begin, blocks.size()});
   }
   for (const InputScene& scene : input.scenes) {
@@ -205,7 +206,11 @@ void UmsModel<T>::ScoreScene(const Pass<T>& pass, const SceneRows& rows, const S
   }
   for (size_t k = 0; k < scores.size(); ++k) {
     const Var<T> r = own(input.r[k]);
-    const Var<T> o = network.has_value() ? Add(pass.tape, Multiply(pass.tape, r, gate), shift) : r;
+    const TaskTower::Isolation isolation = tasks_[k].tower.isolation();
+    const Var<T> o = network.has_value()
+                         ? Add(pass.tape, Multiply(pass.tape, r, TowerInput(gate, isolation)),
+                               TowerInput(shift, isolation))
+                         : r;
     scores[k] = CrossScores(scene_pass, rows.scene, k, r, SceneScore(scene_pass, rows.scene, k, o));
   }
 }
@@ -219,7 +224,9 @@ void UmsModel<T>::Forward(const Pass<T>& pass, const Var<T>& input,
   const Var<T> gate_input = ConcatColumns<T>(pass.tape, gate_parts);
   const std::span<Var<T>> r = pass.NewVars(tasks_.size());
   for (size_t k = 0; k < tasks_.size(); ++k) {
-    r[k] = MixBlocks(pass.tape, experts, tasks_[k].gate.Forward(pass, gate_input));
+    const TaskTower::Isolation isolation = tasks_[k].tower.isolation();
+    r[k] = MixBlocks(pass.tape, TowerInput(experts, isolation),
+                     tasks_[k].gate.Forward(pass, TowerInput(gate_input, isolation)));
   }
   // [scene][task], then one below the other for each task.
   const size_t scenes = pass.scenes.size();

@@ -36,6 +36,7 @@ class UmsModel final : public Model<T> {
   UmsModel(const Ums& config, const InputShape& input, BlockList& blocks);
 
   static void Check(const Ums& config, const ModelChecks& checks);
+  static SharedPart Shares(const Ums&) { return SharedPart::kWeights; }
 
   RowGrouping grouping() const override { return RowGrouping::kByScene; }
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;

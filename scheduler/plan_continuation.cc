@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace antiphon {
 namespace {
@@ -22,6 +24,27 @@ void OrderBlocks(const ParameterSchema& snapshot, ParameterSchema& planned) {
   std::stable_sort(
       planned.mutable_blocks()->begin(), planned.mutable_blocks()->end(),
       [&place_of](const BlockSpec& a, const BlockSpec& b) { return place_of(a) < place_of(b); });
+}
+
+// The weights of tasks have a column a task: those of the snapshot in its order, then new ones.
+void ContinueBalance(const LossBalance& snapshot, LossBalance& planned) {
+  std::map<std::string, int> place;
+  for (int i = 0; i < snapshot.tasks_size(); ++i) {
+    place.emplace(snapshot.tasks(i), i);
+  }
+  std::vector<int> order(static_cast<size_t>(planned.tasks_size()));
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](int task) {
+    const auto found = place.find(planned.tasks(task));
+    return found == place.end() ? snapshot.tasks_size() : found->second;
+  });
+  const LossBalance before = planned;
+  for (int i = 0; i < planned.tasks_size(); ++i) {
+    planned.set_tasks(i, before.tasks(order[static_cast<size_t>(i)]));
+    if (i < planned.initial_loss_size()) {
+      planned.set_initial_loss(i, before.initial_loss(order[static_cast<size_t>(i)]));
+    }
+  }
 }
 
 void ContinueVocabulary(const FeatureStatistics& snapshot, FeatureStatistics& planned) {
@@ -52,6 +75,13 @@ void ContinueStatistics(const FeatureStatistics& snapshot, FeatureStatistics& pl
 
 TrainingPlan ContinuePlan(const TrainingPlan& snapshot, TrainingPlan planned) {
   OrderBlocks(snapshot.schema(), *planned.mutable_schema());
+  for (int i = 0; i < std::min(snapshot.schema().blocks_size(), planned.schema().blocks_size());
+       ++i) {
+    if (planned.schema().blocks(i).has_loss_balance()) {
+      ContinueBalance(snapshot.schema().blocks(i).loss_balance(),
+                      *planned.mutable_schema()->mutable_blocks(i)->mutable_loss_balance());
+    }
+  }
   for (FeatureStatistics& feature : *planned.mutable_features()) {
     for (const FeatureStatistics& earlier : snapshot.features()) {
       if (earlier.feature_name() == feature.feature_name()) {

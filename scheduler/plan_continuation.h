@@ -10,7 +10,8 @@
 
 namespace antiphon {
 
-// `planned` with its blocks in the snapshot's order, new ones last, and with the snapshot's feature
+// `planned` with its blocks in the snapshot's order, new ones last (the columns of the weights of
+// tasks as well), and with the snapshot's feature
 // statistics; vocabularies begin with the snapshot's. Whether they fit at all is CheckSchemasFit's
 // business.
 TrainingPlan ContinuePlan(const TrainingPlan& snapshot, TrainingPlan planned);

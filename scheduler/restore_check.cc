@@ -4,6 +4,8 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include "common/optim/loss_balance.h"
+
 namespace antiphon {
 namespace {
 
@@ -71,10 +73,20 @@ Status CheckTable(int index, const TableSpec& snapshot, const TableSpec& planned
   return CheckOptimizer(what, snapshot.optimizer(), planned.optimizer());
 }
 
+std::string RuleName(const LossBalance& balance) {
+  return balance.has_grad_norm() ? "GradNorm" : balance.has_dwa() ? "DWA" : "none";
+}
+
 Status CheckBlock(const BlockSpec& snapshot, const BlockSpec& planned) {
   const std::string what = "dense block " + planned.name();
+  if (snapshot.loss_balance().rule_case() != planned.loss_balance().rule_case()) {
+    return Differs("loss_weight_strategy", RuleName(snapshot.loss_balance()),
+                   RuleName(planned.loss_balance()));
+  }
   AP_RETURN_IF_ERROR(CheckNumber(what + "'s rows", snapshot.rows(), planned.rows()));
-  AP_RETURN_IF_ERROR(CheckNumber(what + "'s cols", snapshot.cols(), planned.cols()));
+  if (!CanGoOn(snapshot.loss_balance(), planned.loss_balance())) {
+    AP_RETURN_IF_ERROR(CheckNumber(what + "'s cols", snapshot.cols(), planned.cols()));
+  }
   return CheckOptimizer(what, snapshot.optimizer(), planned.optimizer());
 }
 

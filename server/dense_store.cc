@@ -47,7 +47,11 @@ StatusOr<std::unique_ptr<DenseStore>> DenseStore::Create(const ParameterSchema& 
     entry.state_at = end + place.floats;
     end = entry.state_at + entry.state_floats;
     store->value_floats_ += place.floats;
-    store->chunks_.push_back(entry);
+    if (schema.blocks(static_cast<int>(place.block)).has_loss_balance()) {
+      entry.measured = std::make_unique<StepMeasurements>();
+      store->measured_.push_back(store->chunks_.size());
+    }
+    store->chunks_.push_back(std::move(entry));
   }
   store->floats_.resize(end);
   for (const Entry& entry : store->chunks_) {
@@ -110,14 +114,32 @@ void DenseStore::Apply(std::string_view chunk_bits, std::span<const float> gradi
   const float* from = gradients.data();
   ForEachSet(chunk_bits, [&](size_t i) {
     Entry& entry = chunks_[i];
-    ++entry.steps;
-    entry.changed_at = next_version;
-    version_ = next_version;
-    entry.optimizer->Apply(entry.place.floats, entry.steps, from, floats_.data() + entry.values_at,
-                           floats_.data() + entry.state_at);
+    if (entry.measured != nullptr) {
+      entry.measured->Add({from, entry.place.floats});
+    } else {
+      entry.changed_at = next_version;
+      Update(entry, from);
+    }
     from += entry.place.floats;
   });
   CHECK_EQ(from - gradients.data(), static_cast<ptrdiff_t>(gradients.size()));
+}
+
+void DenseStore::EndStep() {
+  for (const size_t i : measured_) {
+    Entry& entry = chunks_[i];
+    if (!entry.measured->empty()) {
+      entry.changed_at = version_ + 1;
+      Update(entry, entry.measured->Take().data());
+    }
+  }
+}
+
+void DenseStore::Update(Entry& entry, const float* gradient) {
+  ++entry.steps;
+  version_ = entry.changed_at;
+  entry.optimizer->Apply(entry.place.floats, entry.steps, gradient,
+                         floats_.data() + entry.values_at, floats_.data() + entry.state_at);
 }
 
 DenseChunk DenseStore::chunk(size_t index) const {
@@ -137,14 +159,13 @@ Status DenseStore::Restore(BlockId block, uint32_t index, uint64_t steps,
   if (found == chunks_.end() || found->place.block != block || found->place.index != index) {
     return NotFoundError(name + " does not lie on this lane");
   }
-  if (values.size() != found->place.floats || state.size() != found->state_floats) {
-    return InvalidArgumentError(name + " has " + std::to_string(values.size()) + " values and " +
-                                std::to_string(state.size()) + " floats of state, expected " +
-                                std::to_string(found->place.floats) + " and " +
-                                std::to_string(found->state_floats));
+  const std::span<float> floats(floats_);
+  const Status adopted =
+      found->optimizer->Adopt(values, state, floats.subspan(found->values_at, found->place.floats),
+                              floats.subspan(found->state_at, found->state_floats));
+  if (!adopted.ok()) {
+    return adopted.WithContext(name);
   }
-  std::ranges::copy(values, floats_.begin() + static_cast<ptrdiff_t>(found->values_at));
-  std::ranges::copy(state, floats_.begin() + static_cast<ptrdiff_t>(found->state_at));
   found->steps = steps;
   found->changed_at = ++version_;
   return Status();

@@ -18,6 +18,7 @@
 #include "common/base/types.h"
 #include "common/cluster/chunk_layout.h"
 #include "common/optim/dense_optimizer.h"
+#include "common/optim/loss_balance.h"
 #include "proto/parameters.pb.h"
 
 namespace antiphon {
@@ -51,8 +52,12 @@ class DenseStore {
   void Read(std::string_view chunk_bits, std::span<float> out) const;
 
   // One update of every chunk of the bits; the others do not move. `gradients` has
-  // FloatsOf(chunk_bits) floats.
+  // FloatsOf(chunk_bits) floats. What holds the weights of tasks waits for the end of the step.
   void Apply(std::string_view chunk_bits, std::span<const float> gradients);
+
+  // The pushes of a step are all there: one update of the weights of tasks that were measured. A
+  // snapshot knows nothing of measurements of a step that has not ended.
+  void EndStep();
 
   size_t chunk_count() const { return chunks_.size(); }
   DenseChunk chunk(size_t index) const;
@@ -75,9 +80,12 @@ class DenseStore {
     size_t state_floats = 0;
     uint64_t steps = 0;
     uint64_t changed_at = 1;
+    std::unique_ptr<StepMeasurements> measured;  // of the weights of tasks; else null
   };
 
   DenseStore() = default;
+
+  void Update(Entry& entry, const float* gradient);
 
   // Calls visit(entry) for every chunk whose bit is set.
   template <typename Visit>
@@ -85,7 +93,8 @@ class DenseStore {
 
   std::vector<std::unique_ptr<DenseOptimizer>> optimizers_;  // by block; null: no chunk of it here
   std::vector<Entry> chunks_;
-  std::vector<float> floats_;  // each chunk's values, then its state
+  std::vector<size_t> measured_;  // chunks that hold the weights of tasks
+  std::vector<float> floats_;     // each chunk's values, then its state
   uint64_t value_floats_ = 0;
   uint64_t version_ = 1;
 };

@@ -135,7 +135,7 @@ Status Lane::Pull(const Request& request) {
   }
   // Its tick is news of the sender as well, which may let others go before it.
   if (services_->gate.Advance(sender, pull_request_.tick())) {
-    ReleaseParked();
+    OnTick();
     AP_RETURN_IF_ERROR(request.Parse(pull_request_));  // serving the others has used it
   }
   return services_->gate.MayPull(sender, pull_request_.tick())
@@ -174,7 +174,10 @@ Status Lane::Park(const Request& request) {
   return Status();
 }
 
-void Lane::ReleaseParked() {
+void Lane::OnTick() {
+  if (services_->gate.IsStepWhole()) {
+    services_->state.store->dense().EndStep();
+  }
   size_t kept = 0;
   for (size_t i = 0; i < parked_.size(); ++i) {
     ParkedPull& pull = parked_[i];
@@ -204,7 +207,7 @@ Status Lane::Push(const Request& request) {
   AP_RETURN_IF_ERROR(services_->push.Serve(sender, push_request_, request.message, push_reply_));
   rpc_.Reply(RpcNode::AddressOf(request), push_reply_, {});
   services_->gate.Advance(sender, push_request_.tick());
-  ReleaseParked();
+  OnTick();
   return Status();
 }
 
@@ -228,14 +231,14 @@ Status Lane::SetMembers(const Request& request) {
   }
   services_->gate.SetMembers(set.version(), members);
   rpc_.Reply(RpcNode::AddressOf(request), SetMembersReply(), {});
-  ReleaseParked();
+  OnTick();
   return Status();
 }
 
 Status Lane::LeaveClock(const Request& request) {
   services_->gate.Leave(request.header.sender);
   rpc_.Reply(RpcNode::AddressOf(request), LeaveClockReply(), {});
-  ReleaseParked();
+  OnTick();
   return Status();
 }
 

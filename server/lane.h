@@ -85,8 +85,9 @@ class Lane final : private RequestHandler {
 
   void Refuse(const ReplyAddress& to, const Status& status);
   Status Park(const Request& request);
-  // Answers the parked pulls that may go now, in the order they came.
-  void ReleaseParked();
+  // What the news of a tick may bring: the end of a step, and answers to the parked pulls that may
+  // go now, in the order they came.
+  void OnTick();
 
   Clock& clock_;
   FileSystem& fs_;

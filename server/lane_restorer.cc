@@ -5,6 +5,7 @@
 
 #include "common/cluster/chunk_layout.h"
 #include "common/cluster/shard_map.h"
+#include "common/optim/loss_balance.h"
 #include "server/finite.h"
 
 namespace antiphon {
@@ -70,7 +71,9 @@ Status CheckSameModel(const ParameterSchema& theirs, const ParameterSchema& ours
       return Differs("block " + std::to_string(i), "'" + a.name() + "'", "'" + b.name() + "'");
     }
     AP_RETURN_IF_ERROR(CheckNumber("rows of " + where, a.rows(), b.rows()));
-    AP_RETURN_IF_ERROR(CheckNumber("cols of " + where, a.cols(), b.cols()));
+    if (!CanGoOn(a.loss_balance(), b.loss_balance())) {
+      AP_RETURN_IF_ERROR(CheckNumber("cols of " + where, a.cols(), b.cols()));
+    }
     AP_RETURN_IF_ERROR(CheckNumber("optimizer of " + where + " (field number)",
                                    a.optimizer().optimizer_case(), b.optimizer().optimizer_case()));
   }

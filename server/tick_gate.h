@@ -40,6 +40,10 @@ class TickGate {
   // that only evaluates.
   bool MayPull(Incarnation incarnation, Tick tick) const;
 
+  // Whether all pushes of a step are there: under BSP, when everybody has pushed as often; else a
+  // push is a step of its own.
+  bool IsStepWhole() const { return max_staleness_ != 0U || lead() == 0; }
+
   // Ticks by which the fastest member leads the slowest.
   uint64_t lead() const;
   size_t member_count() const { return ticks_.size(); }

@@ -1,5 +1,6 @@
 #include "common/optim/dense_optimizer.h"
 
+#include <algorithm>
 #include <string>
 #include <type_traits>
 
@@ -32,6 +33,25 @@ constexpr bool kNeedsWholeRow =
     std::is_same_v<Rule, RowwiseAdagradRule> || std::is_same_v<Rule, GroupFtrlRule>;
 
 }  // namespace
+
+Status DenseOptimizer::Adopt(std::span<const float> saved_weights,
+                             std::span<const float> saved_state, std::span<float> weights,
+                             std::span<float> state) const {
+  if (saved_weights.size() != weights.size() || saved_state.size() != state.size()) {
+    return SizesDiffer(saved_weights, saved_state, weights, state);
+  }
+  std::ranges::copy(saved_weights, weights.begin());
+  std::ranges::copy(saved_state, state.begin());
+  return Status();
+}
+
+Status SizesDiffer(std::span<const float> saved_weights, std::span<const float> saved_state,
+                   std::span<const float> weights, std::span<const float> state) {
+  return InvalidArgumentError("has " + std::to_string(saved_weights.size()) + " values and " +
+                              std::to_string(saved_state.size()) + " floats of state, expected " +
+                              std::to_string(weights.size()) + " and " +
+                              std::to_string(state.size()));
+}
 
 StatusOr<std::unique_ptr<DenseOptimizer>> MakeDenseOptimizer(const OptimizerConfig& config) {
   AP_ASSIGN_OR_RETURN(const UpdateRule chosen, MakeUpdateRule(config));

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "common/base/status.h"
 #include "proto/job.pb.h"
@@ -26,10 +27,17 @@ class DenseOptimizer {
   // `step` is the number of this update among those of the chunk, from 1.
   virtual void Apply(size_t n, uint64_t step, const float* gradient, float* weights,
                      float* state) const = 0;
+  // Takes over what a snapshot has of a chunk. InvalidArgument when a size differs.
+  virtual Status Adopt(std::span<const float> saved_weights, std::span<const float> saved_state,
+                       std::span<float> weights, std::span<float> state) const;
 };
 
 // Fails where MakeUpdateRule does, and for row-wise Adagrad and group FTRL.
 StatusOr<std::unique_ptr<DenseOptimizer>> MakeDenseOptimizer(const OptimizerConfig& config);
+
+// The error of Adopt.
+Status SizesDiffer(std::span<const float> saved_weights, std::span<const float> saved_state,
+                   std::span<const float> weights, std::span<const float> state);
 
 // What updates a block: its optimizer, or its loss_balance, for which it has the right shape and
 // lies in one chunk of `chunk_floats`.

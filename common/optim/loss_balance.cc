@@ -24,13 +24,47 @@ std::span<const float> Row(const float* rows, size_t row, size_t tasks) {
   return {rows + row * tasks, tasks};
 }
 
-// The mean over `steps` steps, of which this is the last.
-void AddToMean(size_t tasks, uint64_t steps, float* values) {
+// The tasks that some sample of the step takes part in.
+std::vector<size_t> PresentTasks(size_t tasks, const float* measured) {
+  std::vector<size_t> present;
+  for (size_t k = 0; k < tasks; ++k) {
+    if (Row(measured, kTaskPresent, tasks)[k] > 0) {
+      present.push_back(k);
+    }
+  }
+  return present;
+}
+
+// Counts the weights of a step; `steps` is how many each task has.
+void AddToMeans(size_t tasks, const std::vector<size_t>& present, float* values,
+                std::span<float> steps) {
   const std::span<const float> weight = Row(values, kTaskWeight, tasks);
   const std::span<float> mean = Row(values, kMeanTaskWeight, tasks);
-  for (size_t k = 0; k < tasks; ++k) {
-    mean[k] += (weight[k] - mean[k]) / static_cast<float>(steps);
+  for (const size_t k : present) {
+    steps[k] += 1;
+    mean[k] += (weight[k] - mean[k]) / steps[k];
   }
+}
+
+// A block of fewer tasks: its columns are the first ones, the others stay as they are.
+Status AdoptColumns(std::span<const float> saved_values, std::span<const float> saved_state,
+                    std::span<float> values, std::span<float> state) {
+  const size_t tasks = values.size() / kBalanceRows;
+  const size_t saved_tasks = saved_values.size() / kBalanceRows;
+  const size_t state_rows = state.size() / tasks;
+  if (saved_tasks > tasks || saved_tasks * kBalanceRows != saved_values.size() ||
+      saved_tasks * state_rows != saved_state.size()) {
+    return SizesDiffer(saved_values, saved_state, values, state);
+  }
+  for (size_t row = 0; row < kBalanceRows; ++row) {
+    std::ranges::copy(Row(saved_values.data(), row, saved_tasks),
+                      Row(values.data(), row, tasks).begin());
+  }
+  for (size_t row = 0; row < state_rows; ++row) {
+    std::ranges::copy(Row(saved_state.data(), row, saved_tasks),
+                      Row(state.data(), row, tasks).begin());
+  }
+  return Status();
 }
 
 // An average that forgets: each step counts `decay` times as much as the one after it. `count` is
@@ -58,22 +92,31 @@ class GradNormRule final : public DenseOptimizer {
   void Apply(size_t n, uint64_t step, const float* measured, float* values,
              float* state) const override {
     const size_t tasks = n / kBalanceRows;
-    std::vector<size_t> present;
-    for (size_t k = 0; k < tasks; ++k) {
-      if (Row(measured, kTaskPresent, tasks)[k] > 0) {
-        present.push_back(k);
-        Observe(tasks, k, measured, values, state);
-      }
+    const std::vector<size_t> present = PresentTasks(tasks, measured);
+    for (const size_t k : present) {
+      Observe(tasks, k, measured, values, state);
     }
     if (step <= config_.warmup_steps() || present.empty()) {
       return;
     }
     Move(tasks, present, measured, values, state);
-    AddToMean(tasks, step - config_.warmup_steps(), values);
+    AddToMeans(tasks, present, values, Row(state, kMeanCount, tasks));
+  }
+
+  Status Adopt(std::span<const float> saved_values, std::span<const float> saved_state,
+               std::span<float> values, std::span<float> state) const override {
+    return AdoptColumns(saved_values, saved_state, values, state);
   }
 
  private:
-  enum StateRow : size_t { kLossCount, kInitialLoss, kSlowLoss, kSlowCount, kStateRows };
+  enum StateRow : size_t {
+    kLossCount,
+    kInitialLoss,
+    kSlowLoss,
+    kSlowCount,
+    kMeanCount,
+    kStateRows
+  };
 
   // Takes in the loss of task k.
   void Observe(size_t tasks, size_t k, const float* measured, float* values, float* state) const {
@@ -142,20 +185,24 @@ class DwaRule final : public DenseOptimizer {
   void Apply(size_t n, uint64_t step, const float* measured, float* values,
              float* state) const override {
     const size_t tasks = n / kBalanceRows;
-    for (size_t k = 0; k < tasks; ++k) {
-      if (Row(measured, kTaskPresent, tasks)[k] > 0) {
-        AddToAverage(Row(measured, kTaskLoss, tasks)[k], 1, Row(state, kWindowLoss, tasks)[k],
-                     Row(state, kWindowCount, tasks)[k]);
-      }
+    const std::vector<size_t> present = PresentTasks(tasks, measured);
+    for (const size_t k : present) {
+      AddToAverage(Row(measured, kTaskLoss, tasks)[k], 1, Row(state, kWindowLoss, tasks)[k],
+                   Row(state, kWindowCount, tasks)[k]);
     }
     if (step % config_.window_steps() == 0) {
       CloseWindow(tasks, values, state);
     }
-    AddToMean(tasks, step, values);
+    AddToMeans(tasks, present, values, Row(state, kMeanCount, tasks));
+  }
+
+  Status Adopt(std::span<const float> saved_values, std::span<const float> saved_state,
+               std::span<float> values, std::span<float> state) const override {
+    return AdoptColumns(saved_values, saved_state, values, state);
   }
 
  private:
-  enum StateRow : size_t { kWindowLoss, kWindowCount, kLastLoss, kStateRows };
+  enum StateRow : size_t { kWindowLoss, kWindowCount, kLastLoss, kMeanCount, kStateRows };
 
   // A task with less than two windows behind it keeps its pace.
   void CloseWindow(size_t tasks, float* values, float* state) const {
@@ -184,6 +231,37 @@ class DwaRule final : public DenseOptimizer {
 };
 
 }  // namespace
+
+bool CanGoOn(const LossBalance& saved, const LossBalance& planned) {
+  return saved.rule_case() == planned.rule_case() && saved.tasks_size() > 0 &&
+         saved.tasks_size() <= planned.tasks_size() &&
+         std::equal(saved.tasks().begin(), saved.tasks().end(), planned.tasks().begin());
+}
+
+void StepMeasurements::Add(std::span<const float> measured) {
+  const size_t tasks = measured.size() / kBalanceRows;
+  sums_.resize(measured.size());
+  for (size_t k = 0; k < tasks; ++k) {
+    if (Row(measured.data(), kTaskPresent, tasks)[k] > 0) {
+      for (const MeasuredRow row : {kGradientNorm, kTaskLoss, kTaskPresent}) {
+        sums_[row * tasks + k] += Row(measured.data(), row, tasks)[k];
+      }
+    }
+  }
+  is_empty_ = false;
+}
+
+std::span<const float> StepMeasurements::Take() {
+  const size_t tasks = sums_.size() / kBalanceRows;
+  mean_.resize(sums_.size());
+  for (size_t i = 0; i < sums_.size(); ++i) {
+    const double pushes = sums_[kTaskPresent * tasks + i % tasks];
+    mean_[i] = static_cast<float>(pushes > 0 ? sums_[i] / pushes : 0);
+  }
+  std::ranges::fill(sums_, 0.0);
+  is_empty_ = true;
+  return mean_;
+}
 
 void GradNormStep::Apply(std::span<const double> norm, std::span<const double> rate,
                          std::span<double> weight) const {

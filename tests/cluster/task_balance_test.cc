@@ -61,6 +61,18 @@ class TaskBalanceClusterTest : public ::testing::Test {
 };
 
 const char* const kGradNorm = "model_config.loss_weight_strategy=GradNorm";
+const char* const kEveryBatch = "model_config.grad_norm.update_every=1";
+
+// The block of the weights as a snapshot has it: rows of a float a task.
+std::vector<std::vector<float>> BalanceRows(const TrainedModel& model, size_t tasks) {
+  const std::string bits = BlockBits(model, "task_weights").substr(sizeof(uint64_t));
+  std::vector<std::vector<float>> rows(bits.size() / sizeof(float) / tasks,
+                                       std::vector<float>(tasks));
+  for (size_t row = 0; row < rows.size(); ++row) {
+    std::memcpy(rows[row].data(), bits.data() + row * tasks * sizeof(float), tasks * sizeof(float));
+  }
+  return rows;
+}
 
 TEST_F(TaskBalanceClusterTest, EveryStrategyTrainsInEveryMode) {
   for (const std::string strategy : {"GradNorm", "Uncertainty", "DWA", "PCGrad"}) {
@@ -76,6 +88,25 @@ TEST_F(TaskBalanceClusterTest, EveryStrategyTrainsInEveryMode) {
   }
 }
 
+TEST_F(TaskBalanceClusterTest, EveryStrategyTrainsStarAndPepNet) {
+  for (const SceneModel kind : {SceneModel::kStar, SceneModel::kPepNet}) {
+    const std::string job = WriteSceneJob(folder_, kind);
+    for (const std::string strategy : {"GradNorm", "Uncertainty", "DWA", "PCGrad"}) {
+      std::vector<std::string> overrides = {"model_config.loss_weight_strategy=" + strategy,
+                                            "data_config.num_epochs=1"};
+      if (strategy == "GradNorm") {
+        overrides.emplace_back("model_config.grad_norm.source=ACTIVATION");
+      }
+      const std::string name = strategy + std::to_string(static_cast<int>(kind));
+
+      const TrainedModel model = TrainSmallJob(
+          job, folder_ + "/" + name, {.servers = 2, .workers = 2, .overrides = overrides});
+
+      EXPECT_GE(model.rows.size(), 400) << name;
+    }
+  }
+}
+
 TEST_F(TaskBalanceClusterTest, SameBitsRunAfterRunAndOnAnyNumberOfServers) {
   const TrainedModel one = Train("one", {.overrides = {kGradNorm}});
   const TrainedModel again = Train("again", {.overrides = {kGradNorm}});
@@ -86,28 +117,26 @@ TEST_F(TaskBalanceClusterTest, SameBitsRunAfterRunAndOnAnyNumberOfServers) {
   EXPECT_TRUE(one.rows == three.rows);
 }
 
-TEST_F(TaskBalanceClusterTest, WeightsOfAllWorkersAreInTheSnapshot) {
-  const std::vector<std::string> overrides = {kGradNorm,
-                                              "model_config.mmoe.task_towers[1].weight=50",
-                                              "model_config.grad_norm.update_every=1"};
-  const std::vector<std::string> names = BlockNames(overrides);
-  ASSERT_EQ(names.back(), "task_weights");
+// A step of BSP is one of the balance, a push of ASP too; in both the weights stay what they are.
+TEST_F(TaskBalanceClusterTest, WorkersShareOneBalance) {
+  for (const std::string sync : {"true", "false"}) {
+    const TrainedModel model =
+        Train("sync_" + sync,
+              {.servers = 2,
+               .workers = 2,
+               .overrides = {kGradNorm, kEveryBatch, "model_config.mmoe.task_towers[1].weight=50",
+                             "train_config.sync_replicas=" + sync}});
 
-  const TrainedModel model = Train("model", {.servers = 2, .workers = 2, .overrides = overrides});
-
-  const std::string& chunk = model.chunks.at({static_cast<BlockId>(names.size() - 1), 0U});
-  std::vector<float> values(6);
-  ASSERT_GE(chunk.size(), values.size() * sizeof(float));
-  // A chunk's payload ends with values and state: 6 and 8 floats.
-  std::memcpy(values.data(), chunk.data() + chunk.size() - 14 * sizeof(float),
-              values.size() * sizeof(float));
-  EXPECT_NEAR(values[0] + values[1], 2, 1e-4);
-  EXPECT_GT(values[0], 1.5) << "the small loss gains";
-  EXPECT_GT(values[2], 1);  // so does its mean over time
+    const std::vector<std::vector<float>> rows = BalanceRows(model, 2);
+    EXPECT_NEAR(rows[0][0] + rows[0][1], 2, 1e-4) << sync;
+    EXPECT_GT(rows[0][0], 1.5) << "the small loss gains";
+    EXPECT_GT(rows[0][1], 0);
+    EXPECT_GT(rows[1][0], 1) << "so does its mean over time";
+  }
 }
 
 TEST_F(TaskBalanceClusterTest, AbsentTaskStaysAsItIsBitForBit) {
-  const std::vector<std::string> overrides = {kGradNorm, "model_config.grad_norm.update_every=1"};
+  const std::vector<std::string> overrides = {kGradNorm, kEveryBatch};
   const std::vector<std::string> names = BlockNames(overrides);
   const TrainedModel before = Train("before", {.overrides = overrides});
 
@@ -124,13 +153,76 @@ TEST_F(TaskBalanceClusterTest, AbsentTaskStaysAsItIsBitForBit) {
       EXPECT_FALSE(after.chunks.at(id) == bytes) << name;
     }
   }
-  // Of the balance: column 1 of three rows of values and four of state.
-  const std::string& was = before.chunks.at({static_cast<BlockId>(names.size() - 1), 0U});
-  const std::string& is = after.chunks.at({static_cast<BlockId>(names.size() - 1), 0U});
-  for (const size_t row : {0U, 2U, 3U, 4U, 5U, 6U}) {  // row 1 is a mean over steps
-    const size_t at = was.size() - 14 * sizeof(float) + (2 * row + 1) * sizeof(float);
-    EXPECT_EQ(was.substr(at, sizeof(float)), is.substr(at, sizeof(float))) << row;
+  const std::vector<std::vector<float>> was = BalanceRows(before, 2);
+  const std::vector<std::vector<float>> is = BalanceRows(after, 2);
+  ASSERT_EQ(was.size(), 8U);
+  for (size_t row = 0; row < was.size(); ++row) {
+    EXPECT_EQ(was[row][1], is[row][1]) << row;
   }
+  EXPECT_NE(was[2][0], is[2][0]) << "the average loss of the click";
+}
+
+// Its column is new; those of the others, and all that is theirs, keep their bits.
+TEST_F(TaskBalanceClusterTest, ARestoredJobMayGainATask) {
+  for (const std::string strategy : {"GradNorm", "DWA", "Uncertainty"}) {
+    SCOPED_TRACE(strategy);
+    const std::vector<std::string> overrides = {"model_config.loss_weight_strategy=" + strategy};
+    const TrainedModel before = Train(strategy, {.servers = 2, .overrides = overrides});
+    std::vector<std::string> grown = overrides;
+    grown.emplace_back(
+        R"(model_config.mmoe.task_towers[]={tower_name: "again" label_name: "click"})");
+
+    const TrainedModel after =
+        Train(strategy + "_grown",
+              {.servers = 3, .overrides = grown, .restore_dir = folder_ + "/" + strategy});
+
+    for (const BlockSpec& block : before.plan.schema().blocks()) {
+      if (block.name() != "task_weights") {
+        EXPECT_EQ(BlockBits(before, block.name()), BlockBits(after, block.name())) << block.name();
+      }
+    }
+    if (strategy == "Uncertainty") {
+      EXPECT_FALSE(BlockBits(after, "again.log_variance").empty());
+      continue;
+    }
+    const std::vector<std::vector<float>> was = BalanceRows(before, 2);
+    const std::vector<std::vector<float>> is = BalanceRows(after, 3);
+    ASSERT_EQ(was.size(), is.size());
+    for (size_t row = 0; row < was.size(); ++row) {
+      EXPECT_EQ(was[row], std::vector<float>(is[row].begin(), is[row].begin() + 2)) << row;
+    }
+    EXPECT_EQ(is[0][2], 1) << "the weight of the new task";
+    EXPECT_EQ(is.back()[2], 0) << "it has not been in any step";
+  }
+}
+
+TEST_F(TaskBalanceClusterTest, AGrownJobBalancesAllItsTasks) {
+  const std::vector<std::string> overrides = {kGradNorm, kEveryBatch};
+  Train("before", {.overrides = overrides});
+  std::vector<std::string> grown = overrides;
+  grown.emplace_back(
+      R"(model_config.mmoe.task_towers[]={tower_name: "again" label_name: "click" weight: 50 })");
+  grown.push_back(WriteWithoutBuys());
+
+  const TrainedModel after =
+      Train("after", {.overrides = grown, .restore_dir = folder_ + "/before"});
+
+  const std::vector<float> weight = BalanceRows(after, 3)[0];
+  EXPECT_NEAR(weight[0] + weight[1] + weight[2], 3, 1e-4);
+  EXPECT_LT(weight[2], 0.7) << "the large loss is held back";
+}
+
+// What a run found may be kept fixed from then on, and let go again.
+TEST_F(TaskBalanceClusterTest, ARestoredJobMayFreezeItsWeights) {
+  const TrainedModel before = Train("before", {.overrides = {kGradNorm, kEveryBatch}});
+
+  const TrainedModel after =
+      Train("after", {.overrides = {kGradNorm, "model_config.grad_norm.frozen_weights=[1.25, 0.75]",
+                                    WriteWithoutBuys()},
+                      .restore_dir = folder_ + "/before"});
+
+  EXPECT_EQ(BlockBits(before, "task_weights"), BlockBits(after, "task_weights"));
+  EXPECT_NE(BlockBits(before, "experts.0.weight"), BlockBits(after, "experts.0.weight"));
 }
 
 }  // namespace

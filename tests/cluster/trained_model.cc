@@ -68,20 +68,48 @@ constexpr char kSceneFields[] = R"(
   scenes: ["home", "live"]
   unknown_scene: SHARED_ONLY)";
 
-constexpr char kSceneModel[] = R"(
-model_config {
+constexpr char kPepNetFeatures[] = R"(
+  features { feature_name: "prior" input_names: "user" embedding_name: "user" embedding_dim: 8 }
+  features { feature_name: "domain" input_names: "scene" embedding_dim: 4 })";
+
+// What stands before and behind the towers.
+constexpr char kUms[] = R"(
   model_class: "UMS"
-  feature_groups { group_name: "all" feature_names: ["user", "item", "price"] }
   ums {
     public_dnn { hidden_units: 8 }
     expert_dnn { hidden_units: 8 }
     num_expert: 2
-    private_dnn { hidden_units: 4 }
+    private_dnn { hidden_units: 4 })";
+constexpr char kStar[] = R"(
+  model_class: "STAR"
+  star {
+    aux_dnn { hidden_units: 4 })";
+constexpr char kPepNet[] = R"(
+  model_class: "PEPNet"
+  feature_groups { group_name: "domain" feature_names: "domain" }
+  feature_groups { group_name: "prior" feature_names: "prior" }
+  pepnet {
+    domain_group: "domain"
+    prior_group: "prior")";
+constexpr char kSceneTowers[] = R"(
     task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: [8] } }
     task_towers { tower_name: "buy" label_name: "buy" dnn { hidden_units: [8] } }
   }
+  feature_groups { group_name: "all" feature_names: ["user", "item", "price"] }
 }
 )";
+
+std::string ModelText(SceneModel model) {
+  const char* text = model == SceneModel::kUms    ? kUms
+                     : model == SceneModel::kStar ? kStar
+                                                  : kPepNet;
+  return std::string("model_config {") + text + kSceneTowers;
+}
+
+// Puts `text` behind the first `place` of the job.
+void Insert(const std::string& place, const std::string& text, std::string& job) {
+  job.insert(job.find(place) + place.size(), text);
+}
 
 enum class Scenes { kNone, kBoth, kHome };
 
@@ -163,15 +191,17 @@ std::string WriteSmallJob(const std::string& folder) {
   return folder + "/small.textproto";
 }
 
-std::string WriteSceneJob(const std::string& folder) {
+std::string WriteSceneJob(const std::string& folder, SceneModel model) {
   PosixFileSystem fs;
   EXPECT_TRUE(fs.MakeDirectories(folder).ok());
   EXPECT_TRUE(WriteFileAtomically(fs, folder + "/small.csv", SmallData(Scenes::kBoth)).ok());
   EXPECT_TRUE(WriteFileAtomically(fs, folder + "/home.csv", SmallData(Scenes::kHome)).ok());
   std::string job(kSmallJob);
-  job = job.substr(0, job.find("model_config {")) + kSceneModel;
-  const std::string data = "data_config {";
-  job.insert(job.find(data) + data.size(), kSceneFields);
+  job = job.substr(0, job.find("model_config {")) + ModelText(model);
+  Insert("data_config {", kSceneFields, job);
+  if (model == SceneModel::kPepNet) {
+    Insert("normalizers: MIN_MAX }", kPepNetFeatures, job);
+  }
   EXPECT_TRUE(WriteFileAtomically(fs, folder + "/scenes.textproto", job).ok());
   return folder + "/scenes.textproto";
 }

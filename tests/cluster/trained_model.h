@@ -36,9 +36,10 @@ std::string BlockBits(const TrainedModel& model, const std::string& name);
 // into `folder`. Returns the job file's path.
 std::string WriteSmallJob(const std::string& folder);
 
-// The same data as rows of two scenes, "home" and "live", and a UMS on them. "home.csv" holds the
-// rows of home alone.
-std::string WriteSceneJob(const std::string& folder);
+// The same data as rows of two scenes, "home" and "live", and a model on them. "home.csv" holds the
+// rows of home alone. The last table of kPepNet is "domain": one row a scene.
+enum class SceneModel { kUms, kStar, kPepNet };
+std::string WriteSceneJob(const std::string& folder, SceneModel model = SceneModel::kUms);
 
 // Trains it and reads the snapshot that it leaves in `snapshot_dir`. Any error fails the test.
 TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,

@@ -98,6 +98,9 @@ TEST(LossCheckTest, GradNormNeedsALayerThatTasksShare) {
       Errors(SampleJob("loss_weight_strategy: GradNorm model_class: \"DNN\" dnn_model {" + towers)),
       HasSubstr("model_config.loss_weight_strategy: GradNorm measures"));
   EXPECT_THAT(
+      Errors(SampleJob("loss_weight_strategy: GradNorm model_class: \"STAR\" star {" + towers)),
+      HasSubstr("model_config.grad_norm.source: got WEIGHT, expected ACTIVATION"));
+  EXPECT_THAT(
       Errors(SampleJob("loss_weight_strategy: PCGrad model_class: \"DNN\" dnn_model {" + towers)),
       IsEmpty());
 }
@@ -127,7 +130,19 @@ TEST(LossCheckTest, AcceptsWhatIsMeantToBe) {
               IsEmpty());
   Job ranking = JobWith("loss_type: LISTWISE isolate: EMBED_STOP");
   ranking.mutable_data_config()->set_request_field("user");
+  ranking.mutable_data_config()->set_shuffle(false);
   EXPECT_THAT(Errors(ranking), IsEmpty());
+}
+
+TEST(LossCheckTest, RequestsAreNotShuffled) {
+  for (const std::string loss : {"PAIRWISE", "LISTWISE"}) {
+    Job job = JobWith("loss_type: " + loss);
+    job.mutable_data_config()->set_request_field("user");
+
+    EXPECT_THAT(Errors(job), HasSubstr("mmoe.task_towers[1].loss_type: " + loss +
+                                       " compares the samples of a request, which "
+                                       "data_config.shuffle (true unless the job says otherwise)"));
+  }
 }
 
 }  // namespace

@@ -8,8 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "models/parameter_schema.h"
-#include "tests/models/sample_job.h"
+#include "tests/models/runner_fixture.h"
 
 namespace antiphon {
 namespace {
@@ -17,55 +16,21 @@ namespace {
 using testing::Each;
 using testing::ElementsAre;
 
-struct Result {
-  StepGradients gradients;
-  StepOutput output;
-};
-
-class ModelRunnerTest : public testing::Test {
+class ModelRunnerTest : public RunnerTest {
  protected:
-  void Build(const Job& job, int compute_threads = 1) {
-    StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
-    ASSERT_TRUE(schema.ok()) << schema.status();
-    schema_ = *schema;
-    StatusOr<std::unique_ptr<ModelRunner>> runner =
-        ModelRunner::Create(job, schema_, gemm_, {.compute_threads = compute_threads});
-    ASSERT_TRUE(runner.ok()) << runner.status();
-    runner_ = std::move(*runner);
-  }
-
-  Result Train(SampleStep& step, uint64_t dropout_seed = 1) {
-    Result result;
-    runner_->Train(step.Input(), dropout_seed, result.gradients, result.output);
-    return result;
-  }
-
   double Loss(SampleStep& step) {
     StepOutput output;
     runner_->Score(step.Input(), output);
     return output.loss;
   }
 
-  BlockId Block(const std::string& name) const {
-    for (int i = 0; i < schema_.blocks_size(); ++i) {
-      if (schema_.blocks(i).name() == name)
-        return static_cast<BlockId>(i);
-    }
-    ADD_FAILURE() << "no block " << name;
-    return 0;
-  }
-
   // Every gradient against differences of the loss; `table_factor` is what embedding sums are
   // larger by. Float, so only roughly.
   void ExpectGradientsOfLoss(SampleStep& step, double table_factor) {
-    const Result result = Train(step);
+    const StepResult result = Train(step);
     ExpectDifferences(step, step.blocks(), result.gradients.blocks, 1, "block");
     ExpectDifferences(step, step.tables(), result.gradients.tables, table_factor, "table");
   }
-
-  Gemm gemm_ = Gemm::Create(GemmBackend::kAuto);
-  ParameterSchema schema_;
-  std::unique_ptr<ModelRunner> runner_;
 
  private:
   void ExpectDifferences(SampleStep& step, std::vector<std::vector<float>>& values,
@@ -166,7 +131,7 @@ TEST_F(ModelRunnerTest, BatchWithoutAnyHistoryTrains) {
   SparseColumn& history = step.batch().sparse[2];
   std::fill(history.offsets.begin(), history.offsets.end(), 0);
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   EXPECT_GT(result.output.loss, 0);
   for (int i = 0; i < schema_.blocks_size(); ++i) {
@@ -179,11 +144,11 @@ TEST_F(ModelRunnerTest, TasksWithOwnDivisorsStillPushSumsToTheTables) {
   Job job = SampleJob(SmoothMmoe());
   Build(job);
   SampleStep step(schema_, 40, 8, 0.6);
-  const Result by_count = Train(step);
+  const StepResult by_count = Train(step);
   job.mutable_model_config()->set_loss_reduction(ModelConfig::SUM);
   Build(job);
 
-  const Result sums = Train(step);
+  const StepResult sums = Train(step);
 
   for (size_t t = 0; t < sums.gradients.tables.size(); ++t) {
     for (size_t i = 0; i < sums.gradients.tables[t].size(); ++i) {
@@ -197,7 +162,7 @@ TEST_F(ModelRunnerTest, DenseGradientsWithOwnDivisorsAreThoseOfTheLoss) {
   Build(SampleJob(SmoothMmoe()));
   SampleStep step(schema_, 30, 9, 0.7);
   const double before = Loss(step);
-  const Result result = Train(step);
+  const StepResult result = Train(step);
   double square = 0;
   constexpr float kRate = 1e-3F;
   for (size_t b = 0; b < step.blocks().size(); ++b) {
@@ -214,10 +179,10 @@ TEST_F(ModelRunnerTest, DenseGradientsWithOwnDivisorsAreThoseOfTheLoss) {
 TEST_F(ModelRunnerTest, ThreadsChangeNothingButRounding) {
   Build(SampleJob(MmoeText()));
   SampleStep step(schema_, 1301, 10, 0.8);
-  const Result one = Train(step);
+  const StepResult one = Train(step);
   Build(SampleJob(MmoeText()), 3);
 
-  const Result three = Train(step);
+  const StepResult three = Train(step);
 
   EXPECT_NEAR(three.output.loss, one.output.loss, 1e-7);
   EXPECT_EQ(three.output.logits, one.output.logits);
@@ -232,10 +197,10 @@ TEST_F(ModelRunnerTest, ThreadsChangeNothingButRounding) {
 TEST_F(ModelRunnerTest, SameInputsGiveTheSameBits) {
   Build(SampleJob(MmoeText()), 2);
   SampleStep step(schema_, 700, 11);
-  const Result first = Train(step);
+  const StepResult first = Train(step);
 
   for (int i = 0; i < 5; ++i) {
-    const Result again = Train(step);
+    const StepResult again = Train(step);
     EXPECT_EQ(again.gradients.blocks, first.gradients.blocks);
     EXPECT_EQ(again.gradients.tables, first.gradients.tables);
     EXPECT_EQ(again.output.loss, first.output.loss);
@@ -247,7 +212,7 @@ TEST_F(ModelRunnerTest, TaskWithoutALabelLeavesItsOwnBlocksAlone) {
   SampleStep step(schema_, 50, 12);
   std::fill(step.batch().labels[1].begin(), step.batch().labels[1].end(), kUnknownLabel);
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   for (const char* name : {"like.gate.weight", "like.gate.bias", "like.0.weight", "like.0.bias",
                            "like.logit.weight", "like.logit.bias"}) {
@@ -264,7 +229,7 @@ TEST_F(ModelRunnerTest, SceneWithoutATaskTeachesItNothing) {
   SampleStep step(schema_, 50, 13);
   std::fill(step.batch().scene.begin(), step.batch().scene.end(), 1U);
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   EXPECT_EQ(result.gradients.block_present[Block("like.0.weight")], 0);
   EXPECT_EQ(result.gradients.block_present[Block("click.0.weight")], 1);
@@ -273,14 +238,14 @@ TEST_F(ModelRunnerTest, SceneWithoutATaskTeachesItNothing) {
 TEST_F(ModelRunnerTest, MaskedLabelsHaveNoInfluenceOnAnyBit) {
   Build(SampleJob(MmoeText() + R"(scene_tasks { scene: "song" tower_names: "click" })"));
   SampleStep step(schema_, 80, 14);
-  const Result before = Train(step);
+  const StepResult before = Train(step);
   for (size_t r = 0; r < 80; ++r) {
     float& like = step.batch().labels[1][r];
     if (step.batch().scene[r] == 1)
       like = 1 - like;
   }
 
-  const Result after = Train(step);
+  const StepResult after = Train(step);
 
   EXPECT_EQ(after.gradients.blocks, before.gradients.blocks);
   EXPECT_EQ(after.gradients.tables, before.gradients.tables);
@@ -292,7 +257,7 @@ TEST_F(ModelRunnerTest, GradientsOfScenesAddUpToThatOfTheBatch) {
   job.mutable_model_config()->set_loss_reduction(ModelConfig::SUM);
   Build(job);
   SampleStep step(schema_, 60, 15);
-  const Result whole = Train(step);
+  const StepResult whole = Train(step);
   std::vector<double> sum(whole.gradients.blocks[0].size());
 
   for (const uint32_t scene : {0U, 1U}) {
@@ -300,7 +265,7 @@ TEST_F(ModelRunnerTest, GradientsOfScenesAddUpToThatOfTheBatch) {
     for (const uint32_t other : step.batch().scene) {
       step.batch().sample_weight.push_back(other == scene ? 1.0F : 0.0F);
     }
-    const Result part = Train(step);
+    const StepResult part = Train(step);
     for (size_t i = 0; i < sum.size(); ++i)
       sum[i] += part.gradients.blocks[0][i];
   }
@@ -316,9 +281,9 @@ TEST_F(ModelRunnerTest, DropoutFollowsItsSeedAndIsOffWhenScoring) {
       dnn { hidden_units: 16 dropout_ratio: 0.5 } } })"));
   SampleStep step(schema_, 40, 16);
 
-  const Result first = Train(step, 1);
-  const Result same = Train(step, 1);
-  const Result other = Train(step, 2);
+  const StepResult first = Train(step, 1);
+  const StepResult same = Train(step, 1);
+  const StepResult other = Train(step, 2);
 
   EXPECT_EQ(first.output.logits, same.output.logits);
   EXPECT_NE(first.output.logits, other.output.logits);
@@ -329,7 +294,7 @@ TEST_F(ModelRunnerTest, EmptyBatchIsNoStep) {
   Build(SampleJob(MmoeText()), 2);
   SampleStep step(schema_, 0, 17);
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   EXPECT_EQ(result.output.loss, 0);
   EXPECT_THAT(result.gradients.block_present, Each(0));
@@ -341,7 +306,7 @@ TEST_F(ModelRunnerTest, EsmmPredictsClickAndConversion) {
       cvr_tower { tower_name: "cvr" label_name: "like" } })"));
   SampleStep step(schema_, 30, 18);
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   for (size_t r = 0; r < 30; ++r) {
     EXPECT_LT(result.output.logits[1][r], result.output.logits[0][r]) << "P <= p";
@@ -382,7 +347,7 @@ TEST_F(ModelRunnerTest, AnEventOfWeightZeroIsMeasuredAndMovesNothing) {
       events { tower { tower_name: "gift" label_name: "like" weight: 0 } after: "click" } })"));
   SampleStep step(schema_, 30, 19);
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   // Two blocks a tower; click is part of the loss of watch, gift of none.
   EXPECT_THAT(result.gradients.block_present, ElementsAre(1, 1, 1, 1, 0, 0));
@@ -392,76 +357,13 @@ TEST_F(ModelRunnerTest, AnEventOfWeightZeroIsMeasuredAndMovesNothing) {
   }
 }
 
-// What tasks do to blocks and tables, by how far their gradients reach.
-class IsolationTest : public ModelRunnerTest {
- protected:
-  Result TrainWith(TaskTower::Isolation isolate) {
-    Job job = SampleJob(MmoeText());
-    job.mutable_model_config()->mutable_mmoe()->mutable_task_towers(1)->set_isolate(isolate);
-    Build(job);
-    SampleStep step(schema_, 64, 21, 0.8);
-    return Train(step);
-  }
-  // As if there were no such task.
-  Result TrainWithoutLike() {
-    Build(SampleJob(MmoeText()));
-    SampleStep step(schema_, 64, 21, 0.8);
-    std::fill(step.batch().labels[1].begin(), step.batch().labels[1].end(), kUnknownLabel);
-    return Train(step);
-  }
-  void ExpectSame(const Result& a, const Result& b, const std::string& block) {
-    EXPECT_EQ(a.gradients.blocks[Block(block)], b.gradients.blocks[Block(block)]) << block;
-    EXPECT_EQ(a.gradients.block_present[Block(block)], b.gradients.block_present[Block(block)]);
-  }
-  void ExpectTablesNear(const Result& a, const Result& b) {
-    for (size_t t = 0; t < a.gradients.tables.size(); ++t) {
-      EXPECT_THAT(a.gradients.tables[t],
-                  testing::Pointwise(testing::FloatNear(1e-4F), b.gradients.tables[t]));
-    }
-  }
-};
-
-TEST_F(IsolationTest, LossMaskTrainsNothing) {
-  const Result masked = TrainWith(TaskTower::LOSS_MASK);
-  const Result without = TrainWithoutLike();
-
-  EXPECT_EQ(masked.gradients.blocks, without.gradients.blocks);
-  EXPECT_EQ(masked.gradients.block_present, without.gradients.block_present);
-  EXPECT_EQ(masked.gradients.tables, without.gradients.tables);
-  EXPECT_EQ(masked.output.loss, without.output.loss);
-  EXPECT_EQ(masked.output.logits[1].size(), 64U);
-}
-
-TEST_F(IsolationTest, BackboneStopTrainsTowerAndGate) {
-  const Result open = TrainWith(TaskTower::NONE);
-  const Result stopped = TrainWith(TaskTower::BACKBONE_STOP);
-  const Result without = TrainWithoutLike();
-
-  for (const char* block : {"experts.0.weight", "experts.1.weight", "experts.1.bias"}) {
-    ExpectSame(stopped, without, block);
-  }
-  for (const char* block : {"like.0.weight", "like.logit.bias", "like.gate.weight"}) {
-    ExpectSame(stopped, open, block);
-  }
-  ExpectTablesNear(stopped, without);
-}
-
-TEST_F(IsolationTest, EmbedStopTrainsAllButTheEmbeddings) {
-  const Result open = TrainWith(TaskTower::NONE);
-  const Result stopped = TrainWith(TaskTower::EMBED_STOP);
-  const Result without = TrainWithoutLike();
-
-  EXPECT_EQ(stopped.gradients.blocks, open.gradients.blocks);
-  ExpectTablesNear(stopped, without);
-  EXPECT_NE(stopped.gradients.tables, open.gradients.tables);
-}
-
 TEST_F(ModelRunnerTest, RequestsAreNeverCut) {
   Job job = SampleJob(R"(model_class: "DNN" dnn_model {
       task_towers { tower_name: "click" label_name: "click" loss_type: PAIRWISE }
       task_towers { tower_name: "like" label_name: "like" loss_type: LISTWISE } })");
   job.mutable_data_config()->set_request_field("request");
-  Result results[2];
+  job.mutable_data_config()->set_shuffle(false);
+  StepResult results[2];
   for (const int threads : {1, 4}) {
     Build(job, threads);
     SampleStep step(schema_, 2500, 22, 0.9);
@@ -484,6 +386,7 @@ TEST_F(ModelRunnerTest, GradientsOfEveryLossAreThoseOfTheLoss) {
         loss_type: )" + loss +
                         "} } loss_reduction: BY_BATCH");
     job.mutable_data_config()->set_request_field("request");
+    job.mutable_data_config()->set_shuffle(false);
     Build(job);
     SampleStep step(schema_, 9, 23);
     step.batch().request = {1, 1, 1, 1, 2, 2, 2, 2, 2};

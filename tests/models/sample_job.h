@@ -79,6 +79,20 @@ inline Job SampleJob(const std::string& model_config) {
   return job;
 }
 
+// PEPNet with these towers: the author makes the gates of the input, the user those of the layers.
+inline Job PepNetSampleJob(const std::string& towers) {
+  Job job = SampleJob("model_class: \"PEPNet\"");
+  job.mutable_model_config()->clear_feature_groups();
+  CHECK(google::protobuf::TextFormat::MergeFromString(R"(model_config {
+      feature_groups { group_name: "all" feature_names: ["tags", "age", "vector"] }
+      feature_groups { group_name: "domain" feature_names: "author" }
+      feature_groups { group_name: "prior" feature_names: "user" }
+      pepnet { domain_group: "domain" prior_group: "prior" gate_hidden_units: 3 )" +
+                                                          towers + "}",
+                                                      &job));
+  return job;
+}
+
 // MMoE with two tasks, "click" and "like".
 inline std::string MmoeText() {
   return R"(model_class: "MMoE" mmoe {

@@ -8,9 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "models/model_runner.h"
-#include "models/parameter_schema.h"
-#include "tests/models/sample_job.h"
+#include "tests/models/runner_fixture.h"
 
 namespace antiphon {
 namespace {
@@ -30,22 +28,10 @@ std::string UmsText(const std::string& options) {
          options + "}";
 }
 
-struct Result {
-  StepGradients gradients;
-  StepOutput output;
-};
-
-class SceneModelTest : public testing::Test {
+class SceneModelTest : public RunnerTest {
  protected:
   void Build(const std::string& model, int threads = 1) {
-    const Job job = SampleJob(model);
-    StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
-    ASSERT_TRUE(schema.ok()) << schema.status();
-    schema_ = *schema;
-    StatusOr<std::unique_ptr<ModelRunner>> runner =
-        ModelRunner::Create(job, schema_, gemm_, {.compute_threads = threads});
-    ASSERT_TRUE(runner.ok()) << runner.status();
-    runner_ = std::move(*runner);
+    RunnerTest::Build(SampleJob(model), threads);
   }
 
   // A step whose scenes have moved away from where they start.
@@ -59,24 +45,18 @@ class SceneModelTest : public testing::Test {
     return step;
   }
 
-  Result Train(SampleStep& step) {
-    Result result;
-    runner_->Train(step.Input(), 7, result.gradients, result.output);
-    return result;
-  }
   StepOutput Score(SampleStep& step) {
     StepOutput output;
     runner_->Score(step.Input(), output);
     return output;
   }
 
-  bool IsOf(size_t block, const std::string& scene) const {
-    return schema_.blocks(static_cast<int>(block)).name().starts_with("scene." + scene + ".");
-  }
+  // That the gradients of each scene's labels alone add up to those of all.
+  void ExpectScenesToAddUp();
 
-  const Gemm gemm_ = Gemm::Create(GemmBackend::kAuto);
-  ParameterSchema schema_;
-  std::unique_ptr<ModelRunner> runner_;
+  bool IsOf(size_t block, const std::string& scene) const {
+    return BlockName(block).starts_with("scene." + scene + ".");
+  }
 };
 
 // Forgets the labels of all rows but those of `scene`.
@@ -101,35 +81,41 @@ void ExpectNear(const std::vector<float>& actual, const std::vector<float>& expe
   }
 }
 
-class UmsTest : public SceneModelTest, public testing::WithParamInterface<std::string> {};
-
-TEST_P(UmsTest, GradientsOfScenesAddUpToThoseOfTheMixedBatch) {
-  Build(UmsText(GetParam()));
+void SceneModelTest::ExpectScenesToAddUp() {
   SampleStep step = Trained(60, 3);
   SampleStep home = step;
   SampleStep song = step;
   KeepLabelsOf(kHome, home.batch());
   KeepLabelsOf(kSong, song.batch());
 
-  const Result mixed = Train(step);
-  const Result of_home = Train(home);
-  const Result of_song = Train(song);
+  const StepResult mixed = Train(step);
+  const StepResult of_home = Train(home);
+  const StepResult of_song = Train(song);
 
   EXPECT_NEAR(mixed.output.loss, of_home.output.loss + of_song.output.loss, 1e-4);
-  const auto expect_sum = [](const auto& whole, const auto& one, const auto& other, int i) {
-    std::vector<float> sum = one;
+  const auto expect_sum = [](const auto& whole, std::vector<float> sum, const auto& other,
+                             const std::string& what) {
     for (size_t j = 0; j < sum.size(); ++j)
       sum[j] += other[j];
-    ExpectNear(whole, sum, "gradient " + std::to_string(i));
+    ExpectNear(whole, sum, what);
   };
   for (int i = 0; i < schema_.blocks_size(); ++i) {
-    expect_sum(mixed.gradients.blocks[i], of_home.gradients.blocks[i], of_song.gradients.blocks[i],
-               i);
+    // Moments are counted of all rows, with labels or without.
+    if (!schema_.blocks(i).optimizer().has_decayed_sums())
+      expect_sum(mixed.gradients.blocks[i], of_home.gradients.blocks[i],
+                 of_song.gradients.blocks[i], BlockName(i));
   }
   for (int i = 0; i < schema_.tables_size(); ++i) {
     expect_sum(mixed.gradients.tables[i], of_home.gradients.tables[i], of_song.gradients.tables[i],
-               i);
+               schema_.tables(i).name());
   }
+}
+
+class UmsTest : public SceneModelTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(UmsTest, GradientsOfScenesAddUpToThoseOfTheMixedBatch) {
+  Build(UmsText(GetParam()));
+  ExpectScenesToAddUp();
 }
 
 TEST_P(UmsTest, SceneThatNoLossReachesIsAbsent) {
@@ -137,11 +123,10 @@ TEST_P(UmsTest, SceneThatNoLossReachesIsAbsent) {
   SampleStep step = Trained(60, 4);
   KeepLabelsOf(kHome, step.batch());
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   for (size_t i = 0; i < result.gradients.blocks.size(); ++i) {
-    EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1)
-        << schema_.blocks(static_cast<int>(i)).name();
+    EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1) << BlockName(i);
   }
 }
 
@@ -190,9 +175,9 @@ TEST_P(UmsTest, FreshSceneIsThePublicModelBitForBit) {
 TEST_P(UmsTest, SlicesAgreeWithOneThread) {
   Build(UmsText(GetParam()), 3);
   SampleStep step = Trained(50, 8);
-  const Result three = Train(step);
+  const StepResult three = Train(step);
   Build(UmsText(GetParam()), 1);
-  const Result one = Train(step);
+  const StepResult one = Train(step);
 
   for (int i = 0; i < schema_.blocks_size(); ++i) {
     ExpectNear(three.gradients.blocks[i], one.gradients.blocks[i], schema_.blocks(i).name());
@@ -211,7 +196,7 @@ TEST_F(SceneModelTest, RowOfAnUnlistedSceneTrainsNothing) {
   SampleStep step = Trained(20, 9);
   SetScenes(kUnlistedScene, step.batch());
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   EXPECT_EQ(result.output.loss, 0);
   for (const uint8_t present : result.gradients.block_present)
@@ -234,10 +219,10 @@ TEST_F(SceneModelTest, CrossSceneScoresDoNotTeachTheOtherScene) {
   SampleStep step = Trained(40, 11);
   SetScenes(kHome, step.batch());
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   for (size_t i = 0; i < result.gradients.blocks.size(); ++i) {
-    const std::string& name = schema_.blocks(static_cast<int>(i)).name();
+    const std::string& name = BlockName(i);
     EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1) << name;
     if (name == "scene.home.click.from.song") {
       EXPECT_NE(result.gradients.blocks[i][0], 0);
@@ -257,9 +242,9 @@ std::string StarText(const std::string& options) {
 TEST_F(SceneModelTest, StarOnThreeThreadsAgreesWithOne) {
   Build(StarText(""), 3);
   SampleStep step = Trained(50, 12);
-  const Result three = Train(step);
+  const StepResult three = Train(step);
   Build(StarText(""), 1);
-  const Result one = Train(step);
+  const StepResult one = Train(step);
 
   for (int i = 0; i < schema_.blocks_size(); ++i) {
     ExpectNear(three.gradients.blocks[i], one.gradients.blocks[i], schema_.blocks(i).name());
@@ -271,19 +256,40 @@ TEST_F(SceneModelTest, StarLeavesAnAbsentSceneAlone) {
   SampleStep step = Trained(30, 13);
   SetScenes(kHome, step.batch());
 
-  const Result result = Train(step);
+  const StepResult result = Train(step);
 
   for (size_t i = 0; i < result.gradients.blocks.size(); ++i) {
-    EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1)
-        << schema_.blocks(static_cast<int>(i)).name();
+    EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1) << BlockName(i);
   }
+}
+
+TEST_F(SceneModelTest, StarSceneThatNoLossReachesIsAbsent) {
+  Build(StarText("partitioned_norm: false"));
+  SampleStep step = Trained(60, 4);
+  KeepLabelsOf(kHome, step.batch());
+
+  const StepResult result = Train(step);
+
+  for (size_t i = 0; i < result.gradients.blocks.size(); ++i) {
+    EXPECT_EQ(result.gradients.block_present[i], IsOf(i, "song") ? 0 : 1) << BlockName(i);
+  }
+}
+
+TEST_F(SceneModelTest, GradientsOfScenesOfStarAndPepNetAddUp) {
+  Build(StarText(""));
+  ExpectScenesToAddUp();
+  Job job = PepNetSampleJob(R"(task_towers { tower_name: "click" label_name: "click" }
+                               task_towers { tower_name: "like" label_name: "like" } })");
+  job.mutable_model_config()->set_loss_reduction(ModelConfig::SUM);
+  RunnerTest::Build(job);
+  ExpectScenesToAddUp();
 }
 
 TEST_F(SceneModelTest, StarScoresWithWhatItCounted) {
   Build(StarText(""));
   SampleStep step(schema_, 30, 14);
   const StepOutput before = Score(step);
-  const Result trained = Train(step);
+  const StepResult trained = Train(step);
   for (int i = 0; i < schema_.blocks_size(); ++i) {
     if (schema_.blocks(i).optimizer().has_decayed_sums())
       step.blocks()[i] = trained.gradients.blocks[i];

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -13,9 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/optim/loss_balance.h"
-#include "models/model_runner.h"
-#include "models/parameter_schema.h"
-#include "tests/models/sample_job.h"
+#include "tests/models/runner_fixture.h"
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
@@ -25,32 +23,8 @@ using testing::DoubleNear;
 using testing::FloatNear;
 using testing::Pointwise;
 
-json LoadVector(const std::string& name) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/" + name + ".json");
-  return json::parse(file);
-}
-
-class TaskBalanceTest : public testing::Test {
+class TaskBalanceTest : public RunnerTest {
  protected:
-  void Build(const Job& job, int compute_threads = 1) {
-    StatusOr<ParameterSchema> schema = BuildParameterSchema(job);
-    ASSERT_TRUE(schema.ok()) << schema.status();
-    schema_ = *schema;
-    StatusOr<std::unique_ptr<ModelRunner>> runner =
-        ModelRunner::Create(job, schema_, gemm_, {.compute_threads = compute_threads});
-    ASSERT_TRUE(runner.ok()) << runner.status();
-    runner_ = std::move(*runner);
-  }
-
-  BlockId Block(const std::string& name) const {
-    for (int i = 0; i < schema_.blocks_size(); ++i) {
-      if (schema_.blocks(i).name() == name)
-        return static_cast<BlockId>(i);
-    }
-    ADD_FAILURE() << "no block " << name;
-    return 0;
-  }
-
   void Train(const StepInput& input) { runner_->Train(input, 1, gradients_, output_); }
 
   // Row `row` of what was pushed for the weights of the tasks.
@@ -64,9 +38,6 @@ class TaskBalanceTest : public testing::Test {
     return gradients_.block_present[Block(block)] != 0;
   }
 
-  Gemm gemm_ = Gemm::Create(GemmBackend::kAuto);
-  ParameterSchema schema_;
-  std::unique_ptr<ModelRunner> runner_;
   StepGradients gradients_;
   StepOutput output_;
 };
@@ -197,29 +168,6 @@ TEST_F(TaskBalanceTest, MeasuringChangesTheGradientsByRoundingOnly) {
   }
 }
 
-// What one task alone does to the shared weights.
-TEST_F(TaskBalanceTest, NormIsThatOfTheTasksOwnGradient) {
-  Build(SampleJob(BalancedMmoe(GradNormText())), 2);
-  SampleStep step(schema_, 500, 4, 0.8);
-  step.blocks()[Block("task_weights")] = {1.7F, 0.3F, 1, 1, 1, 1};
-  Train(step.Input());
-  const std::vector<float> norm = Measured(kGradientNorm);
-  const std::vector<float> loss = Measured(kTaskLoss);
-
-  for (size_t k = 0; k < 2; ++k) {
-    SampleStep alone(schema_, 500, 4, 0.8);
-    alone.blocks() = step.blocks();
-    std::vector<float>& other = alone.batch().labels[1 - k];
-    std::fill(other.begin(), other.end(), kUnknownLabel);
-    Train(alone.Input());
-    double square = 0;
-    for (const float g : gradients_.blocks[Block("experts.1.weight")])
-      square += double{g} * g;
-    EXPECT_NEAR(norm[k] * (k == 0 ? 1.7 : 0.3), std::sqrt(square), 1e-5);
-    EXPECT_NEAR(loss[k] * (k == 0 ? 1.7 : 0.3), output_.loss, 1e-5);
-  }
-}
-
 TEST_F(TaskBalanceTest, AbsentTaskIsNotMeasured) {
   Build(SampleJob(BalancedMmoe(GradNormText())));
   SampleStep step(schema_, 60, 5);
@@ -298,14 +246,18 @@ TEST_F(TaskBalanceTest, OnlyEveryNthBatchIsMeasuredAndAlwaysTheSame) {
 TEST_F(TaskBalanceTest, FrozenWeightsWeighAndNothingIsPushed) {
   Build(SampleJob(
       BalancedMmoe("loss_weight_strategy: GradNorm grad_norm { frozen_weights: [1.5, 0.5] }")));
-  EXPECT_EQ(schema_.blocks(schema_.blocks_size() - 1).name(), "like.logit.bias");
   SampleStep step(schema_, 50, 8);
   Train(step.Input());
-  const StepGradients frozen = gradients_;
+  EXPECT_FALSE(pushed("task_weights"));
+  EXPECT_THAT(output_.task_weights, testing::ElementsAre(1.5, 0.5));
+  EXPECT_THAT(output_.mean_task_weights, testing::IsEmpty());
+  StepGradients frozen = gradients_;
+  frozen.blocks.pop_back();
   Job job = SampleJob(BalancedMmoe(""));
   job.mutable_model_config()->mutable_mmoe()->mutable_task_towers(0)->set_weight(1.5F);
   job.mutable_model_config()->mutable_mmoe()->mutable_task_towers(1)->set_weight(0.25F);
   Build(job);
+  step.blocks().pop_back();
 
   Train(step.Input());
 
@@ -361,6 +313,27 @@ TEST_F(TaskBalanceTest, BlocksMayStandInAnotherOrder) {
     EXPECT_EQ(gradients_.blocks, expected.blocks) << strategy;
     EXPECT_EQ(gradients_.block_present, expected.block_present) << strategy;
   }
+}
+
+TEST_F(TaskBalanceTest, ColumnsOfTaskWeightsMayStandInAnotherOrder) {
+  const Job job = SampleJob(BalancedMmoe(GradNormText()));
+  Build(job);
+  SampleStep step(schema_, 60, 10);
+  step.blocks()[Block("task_weights")] = {1.5F, 0.5F, 1.25F, 0.75F, 1, 1};
+  Train(step.Input());
+  const StepOutput expected = output_;
+  const std::vector<float> norm = Measured(kGradientNorm);
+  LossBalance& balance =
+      *schema_.mutable_blocks(static_cast<int>(Block("task_weights")))->mutable_loss_balance();
+  balance.mutable_tasks()->SwapElements(0, 1);
+  step.blocks()[Block("task_weights")] = {0.5F, 1.5F, 0.75F, 1.25F, 1, 1};
+  runner_ = ModelRunner::Create(job, schema_, gemm_, {}).value();
+
+  Train(step.Input());
+
+  EXPECT_EQ(output_.loss, expected.loss);
+  EXPECT_EQ(output_.mean_task_weights, expected.mean_task_weights);
+  EXPECT_THAT(Measured(kGradientNorm), testing::ElementsAre(norm[1], norm[0]));
 }
 
 TEST_F(TaskBalanceTest, UncertaintyEqualsReference) {

@@ -35,6 +35,25 @@ TEST(PlanContinuationTest, KeepsTheNumbersOfBlocksAndPutsNewOnesBehind) {
               ElementsAre("public", "click", "scene.a", "scene.b", "gift", "scene.new"));
 }
 
+TEST(PlanContinuationTest, KeepsTheColumnsOfTaskWeightsAndPutsNewOnesBehind) {
+  const auto plan_of = [](const std::vector<std::string>& tasks) {
+    TrainingPlan plan = PlanOf({"task_weights"});
+    LossBalance& balance = *plan.mutable_schema()->mutable_blocks(0)->mutable_loss_balance();
+    for (const std::string& task : tasks) {
+      balance.add_tasks(task);
+      balance.add_initial_loss(static_cast<float>(task.size()));
+    }
+    return plan;
+  };
+
+  const TrainingPlan plan =
+      ContinuePlan(plan_of({"click", "like"}), plan_of({"follow", "like", "go", "click"}));
+
+  const LossBalance& balance = plan.schema().blocks(0).loss_balance();
+  EXPECT_THAT(balance.tasks(), ElementsAre("click", "like", "follow", "go"));
+  EXPECT_THAT(balance.initial_loss(), ElementsAre(5, 4, 6, 2));
+}
+
 TEST(PlanContinuationTest, KeepsWhatWasFittedAndAddsNewValuesBehind) {
   TrainingPlan snapshot;
   FeatureStatistics& earlier = *snapshot.add_features();

@@ -81,6 +81,24 @@ TEST(RestoreCheckTest, AcceptsWhatIsNewBehindWhatWasThere) {
   EXPECT_TRUE(CheckSchemasFit(Schema(), planned).ok());
 }
 
+TEST(RestoreCheckTest, TaskWeightsMayGainTasks) {
+  ParameterSchema snapshot = Schema();
+  snapshot.mutable_blocks(0)->mutable_loss_balance()->mutable_grad_norm();
+  snapshot.mutable_blocks(0)->mutable_loss_balance()->add_tasks("click");
+  ParameterSchema planned = snapshot;
+  planned.mutable_blocks(0)->set_cols(6);
+  planned.mutable_blocks(0)->mutable_loss_balance()->add_tasks("like");
+  planned.mutable_blocks(0)->mutable_loss_balance()->mutable_grad_norm()->set_alpha(1);
+  EXPECT_TRUE(CheckSchemasFit(snapshot, planned).ok());
+
+  planned.mutable_blocks(0)->mutable_loss_balance()->set_tasks(0, "view");
+  EXPECT_THAT(CheckSchemasFit(snapshot, planned).message(), HasSubstr("tower/w's cols is 5"));
+
+  planned.mutable_blocks(0)->mutable_loss_balance()->mutable_dwa();
+  EXPECT_THAT(CheckSchemasFit(snapshot, planned).message(),
+              HasSubstr("loss_weight_strategy is GradNorm in the snapshot and DWA in the job"));
+}
+
 TEST(RestoreCheckTest, KnowsWhetherPositionsMeanTheSame) {
   TrainingPlan plan;
   plan.add_partitions()->set_path("a.csv");

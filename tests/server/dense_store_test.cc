@@ -112,6 +112,38 @@ TEST(DenseStoreTest, ChunksCountTheirOwnSteps) {
   EXPECT_EQ(after[200], before[200]);
 }
 
+// Two pushes of one step, in either order, do what one push of their mean does.
+TEST(DenseStoreTest, WeightsOfTasksMoveOnceAStepByTheMeanOfItsPushes) {
+  ParameterSchema schema = Schema();
+  schema.clear_blocks();
+  BlockSpec& block = *schema.add_blocks();
+  block.set_rows(3);
+  block.set_cols(2);
+  block.mutable_initializer()->mutable_constant_initializer()->set_value(1);
+  block.mutable_loss_balance()->mutable_grad_norm()->set_initial_loss(GradNormConfig::FIXED);
+  const std::vector<float> ann = {1, 5, 0.75F, 0.25F, 1, 1};
+  const std::vector<float> bob = {2, 3, 0.5F, 0.5F, 1, 1};
+  const auto train = [&](const std::vector<std::vector<float>>& pushes) {
+    const auto store = MakeStore(schema, AllChunks(schema));
+    for (int step = 0; step < 3; ++step) {
+      for (const std::vector<float>& push : pushes) {
+        store->Apply("\x01", push);
+      }
+      const uint64_t version = store->version();
+      store->EndStep();
+      EXPECT_EQ(store->version(), version + 1);
+      store->EndStep();
+      EXPECT_EQ(store->version(), version + 1) << "nothing was measured since";
+    }
+    EXPECT_EQ(store->chunk(0).steps, 3U);
+    return ReadAll(*store);
+  };
+
+  EXPECT_EQ(train({ann, bob}), train({bob, ann}));
+  EXPECT_EQ(train({ann, bob}), train({{1.5F, 4, 0.625F, 0.375F, 1, 1}}));
+  EXPECT_NE(train({ann}), train({bob}));
+}
+
 TEST(DenseStoreTest, SameValuesForAnyNumberOfLanesAndAnyCut) {
   const std::vector<float> whole = ReadAll(*MakeWholeStore());
   std::map<std::pair<BlockId, uint64_t>, float> expected;

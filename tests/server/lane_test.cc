@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/optim/loss_balance.h"
 #include "tests/server/lane_fixture.h"
 
 namespace antiphon {
@@ -23,8 +24,9 @@ class LaneTest : public ::testing::Test {
  protected:
   LaneTest() : lanes_(1, fs_) {}
 
-  void Start(std::optional<uint32_t> max_staleness = std::nullopt) {
-    lanes_.Configure(max_staleness);
+  void Start(std::optional<uint32_t> max_staleness = std::nullopt,
+             const ParameterSchema& schema = TestSchema()) {
+    lanes_.Configure(max_staleness, schema);
     EXPECT_TRUE(lanes_.Call(0, METHOD_OPEN_PARTITION, OpenRequest(0, 1)).status.ok());
   }
 
@@ -274,6 +276,73 @@ TEST_F(LaneTest, BspParksAPullUntilTheOtherHasPushed) {
   ASSERT_EQ(ann.count, 1);
   EXPECT_THAT(ann.Floats(0), Each(2)) << "the pull reads both pushes";
   EXPECT_EQ(lanes_.StatusOf(0).parked_pulls(), 0u);
+}
+
+// Two workers that measure two tasks.
+class TaskWeightsLaneTest : public LaneTest {
+ protected:
+  void StartWithTasks(std::optional<uint32_t> max_staleness) {
+    ParameterSchema schema = TestSchema();
+    schema.set_chunk_floats(6);
+    BlockSpec& block = *schema.mutable_blocks(0);
+    block.clear_optimizer();
+    block.set_rows(3);
+    block.set_cols(2);
+    block.mutable_initializer()->mutable_constant_initializer()->set_value(1);
+    block.mutable_loss_balance()->mutable_grad_norm()->set_initial_loss(GradNormConfig::FIXED);
+    Start(max_staleness, schema);
+    Join(11, 12);
+  }
+
+  // What the lane holds after a worker's push of `norms`.
+  std::vector<float> Measure(TestClient& worker, Position at, Tick tick,
+                             const std::vector<float>& norms) {
+    PushRequest push = PushOf(at, 0, 0, at, at + 1);
+    push.clear_tables();
+    push.set_tick(tick);
+    push.set_has_keys(true);
+    push.set_chunk_bits("\x01");
+    const std::vector<float> measured = {norms[0], norms[1], 0.5F, 0.5F, 1, 1};
+    Answer answer;
+    worker.Send(0, METHOD_PUSH, push, {Buffer(), Buffer(), BufferOf(measured), Buffer()}, answer);
+    lanes_.Run();
+    EXPECT_TRUE(answer.status.ok()) << answer.status;
+    PullRequest pull;
+    pull.set_purpose(PURPOSE_EVAL);
+    pull.set_dense_version(0);
+    std::vector<float> floats = lanes_.Call(0, METHOD_PULL, pull).Floats(1);
+    floats.resize(2);
+    return floats;
+  }
+};
+
+TEST_F(TaskWeightsLaneTest, BspMovesThemOnceAStep) {
+  StartWithTasks(0);
+
+  EXPECT_THAT(Measure(lanes_.ann, 0, 1, {1, 5}), ElementsAre(1, 1)) << "the step has not ended";
+  const std::vector<float> first = Measure(lanes_.bob, 1, 1, {1, 5});
+  EXPECT_EQ(Measure(lanes_.bob, 2, 2, {1, 5}), first);
+  const std::vector<float> second = Measure(lanes_.ann, 3, 2, {1, 5});
+
+  // As one worker that measures the same, step by step.
+  std::vector<double> weight = {1, 1};
+  const GradNormStep grad_norm{.alpha = 0.12, .lr = 0.025, .min_weight = 0.001};
+  for (const std::vector<float>& weights : {first, second}) {
+    grad_norm.Apply(std::vector<double>{1, 5}, std::vector<double>{1, 1}, weight);
+    EXPECT_NEAR(weights[0], weight[0], 1e-6);
+    EXPECT_NEAR(weights[1], weight[1], 1e-6);
+  }
+}
+
+TEST_F(TaskWeightsLaneTest, AspMovesThemWithEveryPush) {
+  StartWithTasks(std::nullopt);
+
+  const std::vector<float> first = Measure(lanes_.ann, 0, 1, {1, 5});
+  const std::vector<float> second = Measure(lanes_.ann, 1, 2, {1, 5});
+
+  EXPECT_GT(first[0], 1);
+  EXPECT_GT(second[0], first[0]);
+  EXPECT_NEAR(second[0] + second[1], 2, 1e-6);
 }
 
 TEST_F(LaneTest, RetriesOfAParkedPullGetOneAnswer) {

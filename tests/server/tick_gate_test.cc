@@ -111,6 +111,26 @@ TEST(TickGateTest, NewMemberStartsWhereItIsTold) {
   EXPECT_FALSE(gate.MayPull(kAnn, 6));
 }
 
+TEST(TickGateTest, AStepOfBspIsWholeWhenAllHavePushedAsOften) {
+  TickGate gate = GateWithTwoMembers(0);
+  EXPECT_TRUE(gate.IsStepWhole());
+  gate.Advance(kAnn, 1);
+  EXPECT_FALSE(gate.IsStepWhole());
+  gate.Advance(kBob, 1);
+  EXPECT_TRUE(gate.IsStepWhole());
+  gate.Advance(kAnn, 2);
+  gate.Leave(kBob);
+  EXPECT_TRUE(gate.IsStepWhole());
+}
+
+TEST(TickGateTest, WithoutBspAPushIsAStep) {
+  for (const std::optional<uint32_t> max_staleness : {std::optional<uint32_t>(), {2U}}) {
+    TickGate gate = GateWithTwoMembers(max_staleness);
+    gate.Advance(kAnn, 1);
+    EXPECT_TRUE(gate.IsStepWhole());
+  }
+}
+
 TEST(TickGateTest, ReportsTheLead) {
   TickGate gate = GateWithTwoMembers(4);
   EXPECT_EQ(gate.lead(), 0u);

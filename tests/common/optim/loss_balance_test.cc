@@ -1,13 +1,15 @@
 #include "common/optim/loss_balance.h"
 
 #include <cmath>
-#include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+
+#include "tests/support/golden_vector.h"
 
 namespace antiphon {
 namespace {
@@ -17,11 +19,6 @@ using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::FloatNear;
 using testing::Pointwise;
-
-json LoadVector(const std::string& name) {
-  std::ifstream file(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/models/" + name + ".json");
-  return json::parse(file);
-}
 
 // A block with its state, as a lane has it.
 class Block {
@@ -213,6 +210,69 @@ TEST(DwaRuleTest, TaskThatIsAbsentForAWindowKeepsItsPace) {
 
   EXPECT_THAT(block.row(kAverageLoss), ElementsAre(1, 2));
   EXPECT_LT(block.weights()[0], block.weights()[1]);
+}
+
+// A job that has gained a task goes on: the old columns keep their bits, the new one starts afresh.
+TEST(LossBalanceTest, AdoptsABlockOfFewerTasks) {
+  for (const bool is_dwa : {false, true}) {
+    LossBalance config = GradNormRule(GradNormConfig::FIXED, 0.9F);
+    if (is_dwa) {
+      config.mutable_dwa()->set_window_steps(1);
+    }
+    Block two(config, 2);
+    for (const float loss : {0.7F, 0.5F, 0.4F}) {
+      two.Push({1, 3}, {loss, 0.6F}, {1, 1});
+    }
+    const Block fresh(config, 3);
+    Block three(config, 3);
+    const auto rule = MakeLossBalance(config).value();
+
+    ASSERT_TRUE(rule->Adopt(two.values, two.state, three.values, three.state).ok());
+
+    for (size_t row = 0; row < 3 + three.state.size() / 3; ++row) {
+      const auto at = [row](const Block& block, size_t tasks, size_t k) {
+        return row < 3 ? block.values[row * tasks + k] : block.state[(row - 3) * tasks + k];
+      };
+      EXPECT_EQ(at(three, 3, 0), at(two, 2, 0)) << row;
+      EXPECT_EQ(at(three, 3, 1), at(two, 2, 1)) << row;
+      EXPECT_EQ(at(three, 3, 2), at(fresh, 3, 2)) << row;
+    }
+    EXPECT_NE(two.weights()[0], 1);
+    EXPECT_EQ(rule->Adopt(three.values, three.state, two.values, two.state).message(),
+              is_dwa ? "has 9 values and 12 floats of state, expected 6 and 8"
+                     : "has 9 values and 15 floats of state, expected 6 and 10");
+  }
+}
+
+TEST(LossBalanceTest, GoesOnWithTheSameRuleAndTheSameFirstTasks) {
+  LossBalance saved = GradNormRule(GradNormConfig::FIXED);
+  saved.add_tasks("click");
+  saved.add_tasks("like");
+  LossBalance planned = saved;
+  EXPECT_TRUE(CanGoOn(saved, planned));
+  planned.add_tasks("gift");
+  EXPECT_TRUE(CanGoOn(saved, planned));
+  EXPECT_FALSE(CanGoOn(planned, saved));
+  planned.set_tasks(1, "gift");
+  EXPECT_FALSE(CanGoOn(saved, planned));
+  planned = saved;
+  planned.mutable_dwa();
+  EXPECT_FALSE(CanGoOn(saved, planned));
+}
+
+TEST(StepMeasurementsTest, AreTheMeanOverThePushesThatATaskWasIn) {
+  StepMeasurements step;
+  EXPECT_TRUE(step.empty());
+  step.Add(std::vector<float>{1, 7, 0.5F, 7, 1, 0});  // norms, losses, present
+  step.Add(std::vector<float>{3, 2, 0.7F, 0.3F, 1, 1});
+  EXPECT_FALSE(step.empty());
+
+  const std::span<const float> mean = step.Take();
+  EXPECT_THAT(std::vector<float>(mean.begin(), mean.end()),
+              ElementsAre(2, 2, FloatNear(0.6F, 1e-6F), 0.3F, 1, 1));
+  EXPECT_TRUE(step.empty());
+  step.Add(std::vector<float>{4, 0, 1, 0, 1, 0});
+  EXPECT_THAT(step.Take()[0], 4);
 }
 
 TEST(MakeLossBalanceTest, RefusesNumbersThatMakeNoSense) {
