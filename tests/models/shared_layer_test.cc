@@ -19,6 +19,9 @@
 namespace antiphon {
 namespace {
 
+using testing::FloatNear;
+using testing::Pointwise;
+
 constexpr char kTowers[] = R"(
   task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: 5 } }
   task_towers { tower_name: "like" label_name: "like" dnn { hidden_units: 5 } weight: 0.5 } } )";
@@ -46,6 +49,47 @@ class SharedLayerTest : public RunnerTest {
     return step;
   }
 };
+
+// Going back task by task down to the layer is going back once.
+TEST_F(SharedLayerTest, MeasuringChangesTheGradientsByRoundingOnly) {
+  const std::string mmoe = R"(model_class: "MMoE" mmoe {
+      expert_dnn { hidden_units: [8, 6] dropout_ratio: 0.2 use_ln: true } )";
+  const std::string ums = R"(model_class: "UMS" ums { public_dnn { hidden_units: 6 }
+      expert_dnn { hidden_units: 5 } private_dnn { hidden_units: 4 } stop_public_gradient: false
+      cross_scene_scores: STOP_GRADIENT )";
+  const std::string star = R"(model_class: "STAR" star { aux_dnn { hidden_units: 3 } )";
+  for (const Job& job : {SampleJob(mmoe + kTowers), SampleJob(ums + kTowers),
+                         SampleJob(star + kTowers), PepNetSampleJob(kTowers)}) {
+    for (const char* source : {"WEIGHT", "ACTIVATION"}) {
+      const std::string& name = job.model_config().model_class();
+      if (source == std::string("WEIGHT") && (name == "STAR" || name == "PEPNet")) {
+        continue;
+      }
+      SCOPED_TRACE(name + " " + source);
+      for (const double known : {1.0, 0.7}) {
+        Build(job);
+        SampleStep step(schema_, 1300, 3, known);
+        const StepGradients expected = Train(step).gradients;
+        Job measured = job;
+        CHECK(google::protobuf::TextFormat::MergeFromString(GradNormText(source),
+                                                            measured.mutable_model_config()));
+        Build(measured, 2);
+        step.blocks().emplace_back(6, 1.0F);
+        const StepGradients gradients = Train(step).gradients;
+
+        for (size_t b = 0; b < expected.blocks.size(); ++b) {
+          EXPECT_EQ(gradients.block_present[b], expected.block_present[b]) << BlockName(b);
+          if (!schema_.blocks(static_cast<int>(b)).optimizer().has_decayed_sums()) {
+            EXPECT_THAT(gradients.blocks[b], Pointwise(FloatNear(1e-5F), expected.blocks[b]));
+          }
+        }
+        for (size_t t = 0; t < expected.tables.size(); ++t) {
+          EXPECT_THAT(gradients.tables[t], Pointwise(FloatNear(1e-3F), expected.tables[t]));
+        }
+      }
+    }
+  }
+}
 
 // The gradient of its weights when a task is alone is that of the task.
 TEST_F(SharedLayerTest, NormsOfWeightsAreThoseOfTheTasksAlone) {
@@ -205,7 +249,7 @@ TEST_F(SharedLayerTest, PcGradCountsTheMomentsOfStarOnce) {
   }
   for (size_t t = 0; t < sum.gradients.tables.size(); ++t) {
     EXPECT_THAT(projected.gradients.tables[t],
-                testing::Pointwise(testing::FloatNear(1e-4F), sum.gradients.tables[t]));
+                Pointwise(FloatNear(1e-4F), sum.gradients.tables[t]));
   }
 }
 

@@ -144,30 +144,6 @@ std::string GradNormText(const std::string& source = "WEIGHT") {
   return "loss_weight_strategy: GradNorm grad_norm { update_every: 1 source: " + source + " }";
 }
 
-TEST_F(TaskBalanceTest, MeasuringChangesTheGradientsByRoundingOnly) {
-  for (const double known : {1.0, 0.7}) {
-    Build(SampleJob(BalancedMmoe("")));
-    SampleStep plain(schema_, 1300, 3, known);
-    Train(plain.Input());
-    const StepGradients expected = gradients_;
-    for (const std::string source : {"WEIGHT", "ACTIVATION"}) {
-      Build(SampleJob(BalancedMmoe(GradNormText(source))), 2);
-      SampleStep step(schema_, 1300, 3, known);
-      step.blocks() = plain.blocks();
-      step.blocks().emplace_back(6, 1.0F);
-      Train(step.Input());
-
-      for (size_t b = 0; b < expected.blocks.size(); ++b) {
-        EXPECT_EQ(gradients_.block_present[b], expected.block_present[b]);
-        EXPECT_THAT(gradients_.blocks[b], Pointwise(FloatNear(1e-5F), expected.blocks[b]));
-      }
-      for (size_t i = 0; i < expected.tables.size(); ++i) {
-        EXPECT_THAT(gradients_.tables[i], Pointwise(FloatNear(1e-3F), expected.tables[i]));
-      }
-    }
-  }
-}
-
 TEST_F(TaskBalanceTest, AbsentTaskIsNotMeasured) {
   Build(SampleJob(BalancedMmoe(GradNormText())));
   SampleStep step(schema_, 60, 5);
