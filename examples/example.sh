@@ -60,6 +60,16 @@ find_data() {
   done
 }
 
+# only_marked MARK...: of a job on standard input, the lines that every model has and those that end in
+# "  # MARK"; other marked lines are those of other models.
+only_marked() {
+  local mark keep=()
+  for mark; do
+    keep+=(-e "/  # $mark\$/b")
+  done
+  sed "${keep[@]}" -e '/  # [a-z_]*$/d'
+}
+
 # train JOB REPORT [FLAGS...]: trains and evaluates, in one process or on a cluster, in the place of
 # the calling shell; ( ) around it keeps that.
 train() {
