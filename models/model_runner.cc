@@ -18,6 +18,14 @@ constexpr uint32_t kRowsAtOnce = 1024;
 // The same for items of sequences, each of which is a row of an attention's layers.
 constexpr size_t kItemsAtOnce = 8192;
 
+// The columns of task weights may stand in any order.
+bool SameShape(const BlockSpec& a, const BlockSpec& b) {
+  const auto& tasks = a.loss_balance().tasks();
+  return a.rows() == b.rows() && a.cols() == b.cols() &&
+         std::is_permutation(tasks.begin(), tasks.end(), b.loss_balance().tasks().begin(),
+                             b.loss_balance().tasks().end());
+}
+
 // Where the model's blocks stand in the schema. A job that went on from a smaller one's snapshot
 // has them in another order than the model made them.
 StatusOr<std::vector<BlockId>> FindBlocks(const Job& job, const ParameterSchema& schema) {
@@ -36,9 +44,8 @@ StatusOr<std::vector<BlockId>> FindBlocks(const Job& job, const ParameterSchema&
   for (int i = 0; i < expected.blocks_size() && same_blocks; ++i) {
     const BlockSpec& block = expected.blocks(i);
     const auto place = places.find(block.name());
-    same_blocks = place != places.end() &&
-                  schema.blocks(static_cast<int>(place->second)).rows() == block.rows() &&
-                  schema.blocks(static_cast<int>(place->second)).cols() == block.cols();
+    same_blocks =
+        place != places.end() && SameShape(schema.blocks(static_cast<int>(place->second)), block);
     found.push_back(same_blocks ? place->second : 0);
   }
   if (!same_tables || !same_blocks) {

@@ -312,6 +312,17 @@ TEST_F(TaskBalanceTest, ColumnsOfTaskWeightsMayStandInAnotherOrder) {
   EXPECT_THAT(Measured(kGradientNorm), testing::ElementsAre(norm[1], norm[0]));
 }
 
+TEST_F(TaskBalanceTest, RefusesColumnsOfOtherTasks) {
+  const Job job = SampleJob(BalancedMmoe(GradNormText()));
+  Build(job);
+  schema_.mutable_blocks(static_cast<int>(Block("task_weights")))
+      ->mutable_loss_balance()
+      ->set_tasks(1, "share");
+
+  EXPECT_EQ(ModelRunner::Create(job, schema_, gemm_, {}).status().code(),
+            StatusCode::kFailedPrecondition);
+}
+
 TEST_F(TaskBalanceTest, UncertaintyEqualsReference) {
   const json vector = LoadVector("uncertainty_weighting");
   ModelConfig model;

@@ -91,6 +91,11 @@ INSTANTIATE_TEST_SUITE_P(Models, ModelRunnerSteadyTest,
             expert_dnn { hidden_units: 5 } num_expert: 2 scene_embedding_dim: 3
             private_dnn { hidden_units: 4 }
             task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: 4 } }
+            task_towers { tower_name: "like" label_name: "like" } })"},
+                                         NamedModel{.name = "Star", .config = R"(
+          model_class: "STAR" star {
+            aux_dnn { hidden_units: 4 }
+            task_towers { tower_name: "click" label_name: "click" dnn { hidden_units: 4 } }
             task_towers { tower_name: "like" label_name: "like" } })"}),
                          [](const auto& model) { return std::string(model.param.name); });
 
