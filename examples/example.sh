@@ -16,7 +16,7 @@ data="" cluster="" preset=release report="" seed=""
 flags=() trainer_flags=()
 
 fail() {
-  echo "examples/$example/run: error: ${*:2}" >&2
+  echo "examples/$example/${script:-run}: error: ${*:2}" >&2
   exit "$1"
 }
 
@@ -37,7 +37,7 @@ read_switches() {
       --report=*) report=${1#*=} ;;
       --preset=*) preset=${1#*=} ;;
       --help | -h)
-        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/examples/$example/run"
+        sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$root/examples/$example/${script:-run}"
         exit 0
         ;;
       --)
@@ -68,6 +68,22 @@ only_marked() {
     keep+=(-e "/  # $mark\$/b")
   done
   sed "${keep[@]}" -e '/  # [a-z_]*$/d'
+}
+
+# make_job NAME MARKS...: data.textproto and models/$base.textproto of the folder $here without the lines of
+# other marks, as the job $job in the folder $made. "scene" and "prior" are features: a model that does
+# not read one does not have it.
+make_job() {
+  job=$made/$1.textproto
+  local mark keep=()
+  for mark in "${@:2}"; do
+    case "$mark" in
+      scene | prior) grep -q "\"$mark" "$here/models/$base.textproto" || continue ;;
+    esac
+    keep+=("$mark")
+  done
+  cat "$here/data.textproto" "$here/models/$base.textproto" | only_marked "${keep[@]}" >"$job.$$"
+  mv "$job.$$" "$job"
 }
 
 # train JOB REPORT [FLAGS...]: trains and evaluates, in one process or on a cluster, in the place of

@@ -3,30 +3,21 @@
 #include <algorithm>
 
 namespace antiphon {
-namespace {
-
-// How much of a row is positive, how much negative.
-struct Classes {
-  double positive = 0;
-  double negative = 0;
-};
 
 // A pair of a row with itself is neither right nor wrong and is left out, as it is for labels.
-template <typename ClassesOf>
-std::optional<double> AreaOver(std::vector<ChanceAndLabel>& rows, ClassesOf classes_of) {
+std::optional<double> AucOfWeights(std::vector<WeightedScore>& rows) {
   std::sort(rows.begin(), rows.end(),
-            [](const ChanceAndLabel& a, const ChanceAndLabel& b) { return a.chance < b.chance; });
+            [](const WeightedScore& a, const WeightedScore& b) { return a.score < b.score; });
   double right_pairs = 0;
   double own_pairs = 0;
-  Classes below;  // rows with a smaller chance
+  WeightedScore below;  // the weights of rows with a smaller score
   for (size_t begin = 0; begin < rows.size();) {
-    Classes tied;
+    WeightedScore tied;
     size_t end = begin;
-    for (; end < rows.size() && rows[end].chance == rows[begin].chance; ++end) {
-      const Classes row = classes_of(rows[end]);
-      tied.positive += row.positive;
-      tied.negative += row.negative;
-      own_pairs += row.positive * row.negative;
+    for (; end < rows.size() && rows[end].score == rows[begin].score; ++end) {
+      tied.positive += rows[end].positive;
+      tied.negative += rows[end].negative;
+      own_pairs += rows[end].positive * rows[end].negative;
     }
     right_pairs += tied.positive * (below.negative + tied.negative / 2);
     below.positive += tied.positive;
@@ -40,18 +31,24 @@ std::optional<double> AreaOver(std::vector<ChanceAndLabel>& rows, ClassesOf clas
   return (right_pairs - own_pairs / 2) / pairs;
 }
 
-}  // namespace
-
-std::optional<double> AucOfLabels(std::vector<ChanceAndLabel>& rows) {
-  return AreaOver(rows, [](const ChanceAndLabel& row) {
-    return Classes{.positive = row.label ? 1.0 : 0.0, .negative = row.label ? 0.0 : 1.0};
-  });
+std::optional<double> AucOfLabels(const std::vector<ChanceAndLabel>& rows) {
+  std::vector<WeightedScore> weighted;
+  weighted.reserve(rows.size());
+  for (const ChanceAndLabel& row : rows) {
+    weighted.push_back({.score = row.chance,
+                        .positive = row.label ? 1.0 : 0.0,
+                        .negative = row.label ? 0.0 : 1.0});
+  }
+  return AucOfWeights(weighted);
 }
 
-std::optional<double> ExpectedAuc(std::vector<ChanceAndLabel>& rows) {
-  return AreaOver(rows, [](const ChanceAndLabel& row) {
-    return Classes{.positive = row.chance, .negative = 1 - row.chance};
-  });
+std::optional<double> ExpectedAuc(const std::vector<ChanceAndLabel>& rows) {
+  std::vector<WeightedScore> weighted;
+  weighted.reserve(rows.size());
+  for (const ChanceAndLabel& row : rows) {
+    weighted.push_back({.score = row.chance, .positive = row.chance, .negative = 1 - row.chance});
+  }
+  return AucOfWeights(weighted);
 }
 
 }  // namespace antiphon

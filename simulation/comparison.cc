@@ -119,6 +119,9 @@ StatusOr<std::vector<ComparisonRow>> CompareWithTruth(std::string_view report_js
     ComparisonRow row;
     row.task = TaskName(task);
     const Path of_task = Path("/eval") / row.task;
+    if (!report.contains(of_task)) {
+      continue;
+    }
     for (const Scene scene : kScenes) {
       row.scene = SceneName(scene);
       const Path train_samples = Path("/train/scenes") / row.scene / "samples";
@@ -130,6 +133,9 @@ StatusOr<std::vector<ComparisonRow>> CompareWithTruth(std::string_view report_js
     row.train_samples = all_train;
     AP_RETURN_IF_ERROR(FillScores(report, truth, of_task, row));
     rows.push_back(row);
+  }
+  if (rows.empty()) {
+    return InvalidArgumentError("report has none of the truth's tasks under /eval");
   }
   return rows;
 }

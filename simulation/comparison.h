@@ -27,8 +27,9 @@ struct ComparisonRow {
   std::optional<double> Share() const;
 };
 
-// Reads both JSON texts. Fails when one is not what it should be, and names the path in it: every
-// task and scene of the truth must be in the report, on the same number of samples if it says so.
+// Reads both JSON texts. Fails when one is not what it should be, and names the path in it: tasks
+// that the report does not have are left out, one that it has must have every scene of the truth,
+// on the same number of samples if it says so.
 StatusOr<std::vector<ComparisonRow>> CompareWithTruth(std::string_view report_json,
                                                       std::string_view truth_json);
 

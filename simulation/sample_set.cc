@@ -126,8 +126,7 @@ StatusOr<ScoreBoard> WriteEvalFile(const Platform& platform, const SampleSetOpti
                                    FileSystem& fs) {
   ScoreBoard board;
   LineFiles files(platform, options, fs);
-  const RequestStream stream = StreamOf(kFirstEvalRequest, options.eval_samples, kEvalBegin);
-  ForEachImpression(platform, stream, options.eval_samples, [&](const Impression& impression) {
+  ForEachHeldOut(platform, options.eval_samples, [&](const Impression& impression) {
     board.Add(impression);
     files.Append(impression);
   });
@@ -175,6 +174,11 @@ void DrawCandidates(const Platform& platform, int64_t requests, int64_t index,
     candidate.showing.position = 0;
     candidate.chances = platform.truth().ChancesOf(candidate.showing);
   }
+}
+
+void ForEachHeldOut(const Platform& platform, int64_t samples,
+                    const std::function<void(const Impression&)>& visit) {
+  ForEachImpression(platform, StreamOf(kFirstEvalRequest, samples, kEvalBegin), samples, visit);
 }
 
 StatusOr<std::string> WriteSampleSet(const Platform& platform, const SampleSetOptions& options,

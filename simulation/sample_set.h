@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ RequestStream FreshRequests(int64_t requests);
 // Request `index` of them: the hosts to choose from, all of them at the top of the page.
 void DrawCandidates(const Platform& platform, int64_t requests, int64_t index,
                     std::vector<Impression>& candidates);
+
+// Calls `visit` for the impressions of eval.csv, in its order.
+void ForEachHeldOut(const Platform& platform, int64_t samples,
+                    const std::function<void(const Impression&)>& visit);
 
 // Fails when the folder has anything in it. Returns the text of truth.json.
 StatusOr<std::string> WriteSampleSet(const Platform& platform, const SampleSetOptions& options,

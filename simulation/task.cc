@@ -22,6 +22,15 @@ std::string_view TaskName(Task task) {
   return kFacts.at(static_cast<size_t>(task)).name;
 }
 
+std::optional<Task> TaskNamed(std::string_view name) {
+  for (const Task task : kTasks) {
+    if (TaskName(task) == name) {
+      return task;
+    }
+  }
+  return std::nullopt;
+}
+
 double TargetRate(Task task, Scene scene) {
   return kFacts.at(static_cast<size_t>(task)).rate.at(static_cast<size_t>(scene));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "simulation/scene.h"
@@ -18,6 +19,9 @@ inline constexpr std::array<Task, kTaskCount> kTasks = {Task::kClick, Task::kLon
 
 // "click", "long_watch", "gift", "comment" or "follow".
 std::string_view TaskName(Task task);
+
+// The task of that name, if there is one.
+std::optional<Task> TaskNamed(std::string_view name);
 
 // How often it happens in the scene, averaged over the platform's traffic: clicks among
 // impressions, everything else among clicks.

@@ -81,6 +81,11 @@ StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json) {
                                   "\", expected a truth.json of ps_simulate");
     }
   }
+  const Json::json_pointer eval_samples("/eval/click/samples");
+  if (!json.contains(eval_samples) || !json.at(eval_samples).is_number_integer()) {
+    return InvalidArgumentError("no whole number at " + eval_samples.to_string() +
+                                ", expected a truth.json of ps_simulate");
+  }
   ToldPlatform told = {.options = {.seed = json.at("seed").get<uint64_t>(),
                                    .days = json.at("days").get<int>(),
                                    .users = json.at("users").get<int>(),
@@ -88,7 +93,8 @@ StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json) {
                                    .avatars = json.at("avatars").get<int>(),
                                    .texts = json.at("texts").get<int>(),
                                    .harmony = json.at("harmony").get<double>()},
-                       .requests = json.at("requests").get<int64_t>()};
+                       .requests = json.at("requests").get<int64_t>(),
+                       .eval_samples = json.at(eval_samples).get<int64_t>()};
   return told;
 }
 

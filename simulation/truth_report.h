@@ -31,10 +31,11 @@ struct TrainCounts {
 std::string TruthReport(const PlatformOptions& options, int64_t requests, const TrainCounts& train,
                         const ScoreBoard& eval);
 
-// What a truth.json says about the platform and its requests.csv.
+// What a truth.json says about the platform, its requests.csv and its eval.csv.
 struct ToldPlatform {
   PlatformOptions options;
   int64_t requests = 0;
+  int64_t eval_samples = 0;  // of eval.csv
 };
 // Fails when the text is not a truth.json, and names what it lacks.
 StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json);

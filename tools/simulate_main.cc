@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,11 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "simulation/comparison.h"
+#include "simulation/conditional_judgement.h"
 #include "simulation/judgement.h"
 #include "simulation/platform.h"
 #include "simulation/sample_set.h"
+#include "simulation/task.h"
 #include "simulation/truth_report.h"
 
 DEFINE_string(out, "", "folder for the samples; it is created, and must be empty");
@@ -37,7 +40,14 @@ DEFINE_bool(force, false, "replace the samples that --out already has");
 DEFINE_string(compare, "", "report of a training run: compare it with --truth, write no samples");
 DEFINE_string(truth, "", "truth.json of the samples that the run was trained on");
 DEFINE_string(judge, "", "triplets chosen for requests.csv: what they are worth, write no samples");
-DEFINE_string(judge_by, "click", "with --judge: the column whose highest value chooses the host");
+DEFINE_string(
+    judge_conditional, "",
+    "scores of eval.csv: how well they order all impressions by --judge_task given a click");
+DEFINE_string(judge_by, "click",
+              "with --judge: the column whose highest value chooses the host; with "
+              "--judge_conditional: the column of the score");
+DEFINE_string(judge_task, "click",
+              "with --judge: whose true probability counts; with --judge_conditional: the task");
 DEFINE_double(require_click_share, 0,
               "with --compare: exit with 1 when the click misses this share of the attainable AUC");
 DEFINE_int64(min_scene_samples, 20000,
@@ -67,6 +77,9 @@ constexpr char kUsage[] =
     "      prints what a training run reached of the attainable AUC\n"
     "  ps_simulate --judge=CHOSEN.csv --truth=DIR/truth.json\n"
     "      prints the true click probability of the triplets of ps_train --score\n"
+    "  ps_simulate --judge_conditional=SCORES.csv --judge_by=COLUMN --judge_task=long_watch\n"
+    "              --truth=DIR/truth.json\n"
+    "      prints the AUC of scores of eval.csv, given a click, over all impressions\n"
     "\n"
     "Flags:\n";
 
@@ -168,26 +181,43 @@ int Compare() {
   return kExitMissed;
 }
 
-StatusOr<Judgement> JudgeFile(FileSystem& fs) {
-  AP_ASSIGN_OR_RETURN(const std::string truth, ReadWholeFile(fs, FLAGS_truth, kMaxReportBytes));
-  AP_ASSIGN_OR_RETURN(const std::string chosen, ReadWholeFile(fs, FLAGS_judge, kMaxChosenBytes));
-  StatusOr<ToldPlatform> told = ReadPlatform(truth);
-  if (!told.ok()) {
-    return told.status().WithContext(FLAGS_truth);
+// The table of what `path`, the output of ps_train --score, is worth.
+StatusOr<std::string> TableOfJudgement(const ToldPlatform& told, const std::string& path,
+                                       FileSystem& fs) {
+  const std::optional<Task> task = TaskNamed(FLAGS_judge_task);
+  if (!task.has_value()) {
+    return InvalidArgumentError("--judge_task is " + FLAGS_judge_task + ", expected a task");
   }
-  AP_ASSIGN_OR_RETURN(const std::unique_ptr<Platform> platform, Platform::Create(told->options));
-  StatusOr<Judgement> judgement = JudgeChoices(*platform, told->requests, chosen, FLAGS_judge_by);
-  return judgement.ok() ? judgement : judgement.status().WithContext(FLAGS_judge);
+  AP_ASSIGN_OR_RETURN(const std::string scored, ReadWholeFile(fs, path, kMaxChosenBytes));
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<Platform> platform, Platform::Create(told.options));
+  if (FLAGS_judge.empty()) {
+    AP_ASSIGN_OR_RETURN(
+        const ConditionalJudgement judgement,
+        JudgeConditional(*platform, told.eval_samples, scored, FLAGS_judge_by, *task));
+    return ConditionalTable(judgement);
+  }
+  AP_ASSIGN_OR_RETURN(const Judgement judgement,
+                      JudgeChoices(*platform, told.requests, scored, FLAGS_judge_by, *task));
+  return JudgementTable(judgement);
 }
 
 int Judge() {
   PosixFileSystem fs;
-  const StatusOr<Judgement> judgement = JudgeFile(fs);
-  if (!judgement.ok()) {
-    return Fail(judgement.status(),
-                judgement.status().code() == StatusCode::kInvalidArgument ? kExitBadData : kExitIo);
+  const StatusOr<std::string> truth = ReadWholeFile(fs, FLAGS_truth, kMaxReportBytes);
+  if (!truth.ok()) {
+    return Fail(truth.status(), kExitIo);
   }
-  std::fputs(JudgementTable(*judgement).c_str(), stdout);
+  const StatusOr<ToldPlatform> told = ReadPlatform(*truth);
+  if (!told.ok()) {
+    return Fail(told.status().WithContext(FLAGS_truth), kExitBadData);
+  }
+  const std::string& path = FLAGS_judge.empty() ? FLAGS_judge_conditional : FLAGS_judge;
+  const StatusOr<std::string> table = TableOfJudgement(*told, path, fs);
+  if (!table.ok()) {
+    return Fail(table.status().WithContext(path),
+                table.status().code() == StatusCode::kInvalidArgument ? kExitBadData : kExitIo);
+  }
+  std::fputs(table->c_str(), stdout);
   return 0;
 }
 
@@ -204,12 +234,13 @@ int Run(int argc, char** argv) {
     return Fail(InvalidArgumentError(std::string("what is ") + argv[1] + "? see --help"),
                 kExitUsage);
   }
-  if (!FLAGS_compare.empty() || !FLAGS_judge.empty()) {
+  const bool judges = !FLAGS_judge.empty() || !FLAGS_judge_conditional.empty();
+  if (judges || !FLAGS_compare.empty()) {
     if (FLAGS_truth.empty()) {
       return Fail(InvalidArgumentError("--compare and --judge need --truth=DIR/truth.json"),
                   kExitUsage);
     }
-    return FLAGS_judge.empty() ? Compare() : Judge();
+    return judges ? Judge() : Compare();
   }
   if (FLAGS_out.empty()) {
     return Fail(InvalidArgumentError("--out=DIR is missing; see --help"), kExitUsage);

@@ -94,12 +94,12 @@ TEST(ExampleJobsTest, PassEveryCheckWithoutTheTripletHeadAndWithoutVectors) {
   }
 }
 
-// The sets of marks that examples/kuairand/run knows for this model.
+// The sets of marks that examples/kuairand/run and examples/live/run know for this model.
 std::vector<std::set<std::string>> MarksOf(const std::string& model) {
   const auto has = [&model](const std::string& text) {
     return model.find(text) != std::string::npos;
   };
-  std::set<std::string> usual = {"click", "long_view", "like"};
+  std::set<std::string> usual = {"click", "long_view", "like", "tasks"};
   for (const std::string mark : {"scene", "prior"}) {
     if (has("\"" + mark))
       usual.insert(mark);
@@ -111,9 +111,14 @@ std::vector<std::set<std::string>> MarksOf(const std::string& model) {
                            {"scene", "samples"},
                            {"scene", "click", "long_view", "weighted"}});
   }
-  if (has("  # history")) {
-    usual.insert("history");
-    all.push_back(usual);
+  if (has("  # clicked")) {
+    all.insert(all.end(), {{"tasks"}, {"scene", "clicked"}});
+  }
+  for (const std::string mark : {"history", "fm"}) {
+    if (has("  # " + mark)) {
+      all.push_back(usual);
+      all.back().insert(mark);
+    }
   }
   return all;
 }

@@ -42,7 +42,7 @@ std::vector<ChanceAndLabel> RandomRows(int count, int levels, Rng& rng) {
 TEST(AucTest, CountsPairsWithTiesAsHalf) {
   Rng rng(1);
   for (const int levels : {1, 2, 5, 1000}) {
-    std::vector<ChanceAndLabel> rows = RandomRows(300, levels, rng);
+    const std::vector<ChanceAndLabel> rows = RandomRows(300, levels, rng);
 
     const double slow = AucOfAllPairs(rows);
 
@@ -51,8 +51,8 @@ TEST(AucTest, CountsPairsWithTiesAsHalf) {
 }
 
 TEST(AucTest, IsUndefinedWithoutBothClasses) {
-  std::vector<ChanceAndLabel> none;
-  std::vector<ChanceAndLabel> negatives = {{.chance = 0.1}, {.chance = 0.4}};
+  const std::vector<ChanceAndLabel> none;
+  const std::vector<ChanceAndLabel> negatives = {{.chance = 0.1}, {.chance = 0.4}};
 
   EXPECT_FALSE(AucOfLabels(none).has_value());
   EXPECT_FALSE(AucOfLabels(negatives).has_value());

@@ -15,6 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using Json = nlohmann::json;
 
@@ -92,6 +93,19 @@ TEST(ComparisonTest, TableHasALineForEveryTaskAndScene) {
   EXPECT_THAT(table, HasSubstr("click       song_page          30000          100         10   "
                                "0.7400     0.8000   80.0 %\n"));
   EXPECT_THAT(table, HasSubstr("follow      total"));
+}
+
+TEST(ComparisonTest, LeavesOutTasksThatTheModelDoesNotHave) {
+  Json report = Truth(0.7);
+  report["eval"].erase("gift");
+
+  const auto rows = CompareWithTruth(report.dump(), Truth(0.8).dump());
+  const auto none = CompareWithTruth("{}", Truth(0.8).dump());
+
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ(rows->size(), 4U * (kSceneCount + 1));
+  EXPECT_THAT(ComparisonTable(*rows), Not(HasSubstr("gift")));
+  EXPECT_THAT(none.status().message(), HasSubstr("none of the truth's tasks"));
 }
 
 TEST(ComparisonTest, NamesWhatIsMissing) {

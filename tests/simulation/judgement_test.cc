@@ -62,7 +62,7 @@ class JudgementTest : public testing::Test {
   }
 
   std::string ErrorOf(const std::string& choices) const {
-    return JudgeChoices(*platform_, kRequests, choices, "click").status().message();
+    return JudgeChoices(*platform_, kRequests, choices, "click", Task::kClick).status().message();
   }
 
   std::unique_ptr<Platform> platform_;
@@ -76,8 +76,10 @@ TEST_F(JudgementTest, WhoKnowsTheTruthChoosesTheBestAndItsOppositeLessThanChance
     return -truth(showing, avatar, text);
   };
 
-  const StatusOr<Judgement> good = JudgeChoices(*platform_, kRequests, Choices(truth), "click");
-  const StatusOr<Judgement> bad = JudgeChoices(*platform_, kRequests, Choices(opposite), "click");
+  const StatusOr<Judgement> good =
+      JudgeChoices(*platform_, kRequests, Choices(truth), "click", Task::kClick);
+  const StatusOr<Judgement> bad =
+      JudgeChoices(*platform_, kRequests, Choices(opposite), "click", Task::kClick);
 
   ASSERT_TRUE(good.ok() && bad.ok()) << good.status() << bad.status();
   EXPECT_EQ(good->of_host.occasions, kRequests * kImpressionsPerRequest);
@@ -91,6 +93,30 @@ TEST_F(JudgementTest, WhoKnowsTheTruthChoosesTheBestAndItsOppositeLessThanChance
   EXPECT_LT(bad->of_request.chosen, bad->of_host.chosen);
 }
 
+TEST_F(JudgementTest, ScenesAddUpAndAnotherTaskHasItsOwnProbability) {
+  const std::string choices = Choices([this](const Showing& showing, int avatar, int text) {
+    return Click(showing, avatar, text);
+  });
+
+  const StatusOr<Judgement> click =
+      JudgeChoices(*platform_, kRequests, choices, "click", Task::kClick);
+  const StatusOr<Judgement> watch =
+      JudgeChoices(*platform_, kRequests, choices, "click", Task::kLongWatch);
+
+  ASSERT_TRUE(click.ok() && watch.ok()) << click.status() << watch.status();
+  int64_t requests = 0;
+  double sum = 0;
+  for (const Worth& worth : click->of_scene) {
+    requests += worth.occasions;
+    sum += worth.chosen * static_cast<double>(worth.occasions);
+  }
+  EXPECT_EQ(requests, kRequests);
+  EXPECT_NEAR(sum / kRequests, click->of_request.chosen, 1e-12);
+  EXPECT_GT(watch->of_request.chosen, watch->of_request.random);
+  EXPECT_LT(watch->of_request.chosen, click->of_request.chosen);
+  EXPECT_LT(watch->of_request.Share(), click->of_request.Share());
+}
+
 TEST_F(JudgementTest, NamesTheLineThatDoesNotFit) {
   const std::string good = Choices([](const Showing&, int, int) { return 0.5; });
   const std::string first = good.substr(0, good.find('\n') + 1);
@@ -102,12 +128,14 @@ TEST_F(JudgementTest, NamesTheLineThatDoesNotFit) {
               HasSubstr("line 202: is one more"));
   EXPECT_THAT(ErrorOf(first + "0,x,1,1,1\n" + lines), HasSubstr("line 2: host_id"));
   EXPECT_THAT(ErrorOf(first + "0,999,1,1,1\n" + lines), HasSubstr("requests.csv has host"));
-  EXPECT_THAT(JudgeChoices(*platform_, 0, good, "click").status().message(),
+  EXPECT_THAT(JudgeChoices(*platform_, 0, good, "click", Task::kClick).status().message(),
               HasSubstr("no requests.csv"));
 }
 
 TEST_F(JudgementTest, ThePlatformIsReadBackFromItsTruth) {
-  const std::string report = TruthReport(platform_->options(), kRequests, {}, {});
+  ScoreBoard board;
+  board.Add(Impression());
+  const std::string report = TruthReport(platform_->options(), kRequests, {}, board);
 
   const StatusOr<ToldPlatform> told = ReadPlatform(report);
 
@@ -115,6 +143,7 @@ TEST_F(JudgementTest, ThePlatformIsReadBackFromItsTruth) {
   EXPECT_EQ(told->options.seed, 2U);
   EXPECT_EQ(told->options.avatars, 3);
   EXPECT_EQ(told->requests, kRequests);
+  EXPECT_EQ(told->eval_samples, 1);
   EXPECT_THAT(ReadPlatform("{}").status().message(), HasSubstr("no number \"seed\""));
 }
 
