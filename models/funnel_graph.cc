@@ -23,6 +23,22 @@ StatusOr<FunnelGraph> FunnelGraph::Create(std::span<const TaskEvent> events) {
   return graph;
 }
 
+int32_t FunnelGraph::StepAfter(const EventWay& way, std::span<const TaskEvent> events,
+                               std::span<const int32_t> step_of, bool& clash) const {
+  int32_t found = kNowhere;
+  for (size_t later = way.event + 1; later < events.size(); ++later) {
+    const std::vector<EventWay>& ways = events[later].ways;
+    for (size_t w = 0; w < ways.size(); ++w) {
+      const int32_t step = step_of[first_logit_[later] + w];
+      if (ways[w] == way && step != kNowhere) {
+        clash = clash || found != kNowhere;
+        found = step;
+      }
+    }
+  }
+  return found;
+}
+
 // From the event down to the one that is decided first: what a step leads to is there before it.
 Status FunnelGraph::AddSteps(std::span<const TaskEvent> events, size_t k) {
   std::vector<FunnelStep> steps;
@@ -31,18 +47,7 @@ Status FunnelGraph::AddSteps(std::span<const TaskEvent> events, size_t k) {
   bool clash = false;
   // The step that is next when event j had this outcome.
   const auto next = [&](size_t j, bool happened) {
-    int32_t found = kNowhere;
-    for (size_t later = j + 1; later <= k; ++later) {
-      const std::vector<EventWay>& ways = events[later].ways;
-      for (size_t w = 0; w < ways.size(); ++w) {
-        const int32_t step = step_of[first_logit_[later] + w];
-        if (ways[w] == EventWay{static_cast<uint32_t>(j), happened} && step != kNowhere) {
-          clash = clash || found != kNowhere;
-          found = step;
-        }
-      }
-    }
-    return found;
+    return StepAfter({static_cast<uint32_t>(j), happened}, events.first(k + 1), step_of, clash);
   };
   for (size_t j = k + 1; j-- > 0;) {
     const int32_t yes = j == k ? FunnelStep::kEvent : next(j, true);

@@ -35,6 +35,10 @@ class FunnelGraph {
   FunnelGraph() = default;
 
   Status AddSteps(std::span<const TaskEvent> events, size_t k);
+  // The step that is next when an event came out as `way` says, of those that the later ones of
+  // `events` have by logit; kEnd when there is none. Sets `clash` when there are several.
+  int32_t StepAfter(const EventWay& way, std::span<const TaskEvent> events,
+                    std::span<const int32_t> step_of, bool& clash) const;
 
   std::vector<uint32_t> first_logit_;  // [event], and the end
   std::vector<std::vector<FunnelStep>> steps_;

@@ -75,8 +75,8 @@ std::optional<LayerActivation> ParseActivation(std::string_view text) {
 std::vector<TowerRef> Towers(const ModelConfig& model) {
   std::vector<TowerRef> towers;
   if (const FieldDescriptor* field = FindModelField(model.model_class())) {
-    AddTowers(model.GetReflection()->GetMessage(model, field), "model_config." + field->name(),
-              towers);
+    AddTowers(ModelConfig::GetReflection()->GetMessage(model, field),
+              "model_config." + field->name(), towers);
   }
   return towers;
 }

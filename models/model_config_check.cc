@@ -70,7 +70,7 @@ class ModelChecker {
 
   // The class has its message and no other, which would do nothing.
   bool CheckOneMessage(const FieldDescriptor& own) {
-    const Reflection& reflection = *model_.GetReflection();
+    const Reflection& reflection = *ModelConfig::GetReflection();
     for (const ModelField& other : ModelFields()) {
       if (other.field != &own && reflection.HasField(model_, other.field)) {
         checks_.Add("model_config." + other.field->name(),

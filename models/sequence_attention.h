@@ -40,6 +40,15 @@ struct SequenceAttentionOptions {
   uint32_t outputs = 0;  // with segments; without them it is dim
 };
 
+// The second attention, over segments.
+struct SegmentLevel {
+  uint32_t short_length = 0;
+  uint32_t long_length = 0;
+  BlockId query = 0;
+  BlockId key = 0;
+  BlockId value = 0;
+};
+
 class SequenceAttention {
  public:
   SequenceAttention(const SequenceAttentionOptions& options, const SequenceFeatures& config,
@@ -58,14 +67,6 @@ class SequenceAttention {
                      const Var<T>& target) const;
 
  private:
-  struct SegmentLevel {
-    uint32_t short_length = 0;
-    uint32_t long_length = 0;
-    BlockId query = 0;
-    BlockId key = 0;
-    BlockId value = 0;
-  };
-
   // One row for each segment.
   template <typename T>
   Var<T> Attend(const Pass<T>& pass, const Var<T>& items, const Segments& segments,

@@ -90,6 +90,13 @@ Status LaneStore::CheckKey(TableId table, Key key) const {
                     std::to_string(view().epoch()) + ")");
 }
 
+Status LaneStore::CheckKeys(TableId table, std::span<const Key> keys) const {
+  for (const Key key : keys) {
+    AP_RETURN_IF_ERROR(CheckKey(table, key));
+  }
+  return Status();
+}
+
 uint64_t LaneStore::bytes() const {
   uint64_t bytes = dense_->bytes();
   for (const std::unique_ptr<RowTable>& table : tables_) {

@@ -47,6 +47,8 @@ class LaneStore {
   Status CheckTable(TableId table) const;
   // kWrongShard for a key of another lane, naming that lane and both epochs.
   Status CheckKey(TableId table, Key key) const;
+  // The same for the first of several.
+  Status CheckKeys(TableId table, std::span<const Key> keys) const;
 
   // Of rows, indexes and chunks.
   uint64_t bytes() const;

@@ -62,7 +62,7 @@ Status PullService::Serve(Incarnation sender, const PullRequest& request, const 
 }
 
 Status PullService::ReadRows(const PullRequest& request, std::span<const Key> keys,
-                             std::span<std::byte*> rows, std::span<float> weights) {
+                             std::span<std::byte*> rows, std::span<float> weights) const {
   LaneStore& store = *state_.store;
   const LookupMode mode =
       request.purpose() == PURPOSE_TRAIN ? LookupMode::kCreate : LookupMode::kFindOnly;
@@ -75,9 +75,7 @@ Status PullService::ReadRows(const PullRequest& request, std::span<const Key> ke
     const size_t misplaced = table.Read(of_table, mode, rows.subspan(at, slice.count()),
                                         weights.subspan(float_at, floats));
     if (misplaced != 0) {
-      for (const Key key : of_table) {
-        AP_RETURN_IF_ERROR(store.CheckKey(slice.table(), key));
-      }
+      AP_RETURN_IF_ERROR(store.CheckKeys(slice.table(), of_table));
     }
     at += slice.count();
     float_at += floats;

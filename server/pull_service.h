@@ -30,7 +30,7 @@ class PullService {
  private:
   // Looks up the rows of all slices and copies their weights.
   Status ReadRows(const PullRequest& request, std::span<const Key> keys, std::span<std::byte*> rows,
-                  std::span<float> weights);
+                  std::span<float> weights) const;
 
   LaneState& state_;
   BufferPool& pool_;

@@ -111,9 +111,7 @@ StatusOr<std::span<std::byte* const>> PushService::FindRowsByKey(const PushReque
   // All keys are looked at before the first row is made.
   size_t at = 0;
   for (const TableSlice& slice : request.tables()) {
-    for (const Key key : keys.subspan(at, slice.count())) {
-      AP_RETURN_IF_ERROR(store.CheckKey(slice.table(), key));
-    }
+    AP_RETURN_IF_ERROR(store.CheckKeys(slice.table(), keys.subspan(at, slice.count())));
     at += slice.count();
   }
   rows_.resize(keys.size());

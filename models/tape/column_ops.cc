@@ -20,8 +20,8 @@ void AddMixed(const Tape<T>& tape, const Var<T>& x, const Var<T>& gate, const Va
 
 template <typename T>
 void AddMixedBackward(Tape<T>& tape, const Var<T>& x, const Var<T>& gate, const Var<T>& y) {
-  T* dx = tape.Wants(x) ? tape.Grad(x) : nullptr;
-  T* dgate = tape.Wants(gate) ? tape.Grad(gate) : nullptr;
+  T* dx = tape.GradIfWanted(x);
+  T* dgate = tape.GradIfWanted(gate);
   for (size_t r = 0; r < x.rows; ++r) {
     const T* dy = y.grad + r * y.stride;
     for (size_t i = 0; i < gate.cols; ++i) {

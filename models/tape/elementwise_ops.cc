@@ -20,8 +20,8 @@ Var<T> Copy(Tape<T>& tape, const Var<T>& x, Gradients depends) {
 
 template <typename T>
 void PReluBackward(Tape<T>& tape, const Var<T>& x, const Var<T>& alpha, const Var<T>& y) {
-  T* dalpha = tape.Wants(alpha) ? tape.Grad(alpha) : nullptr;
-  T* dx = tape.Wants(x) ? tape.Grad(x) : nullptr;
+  T* dalpha = tape.GradIfWanted(alpha);
+  T* dx = tape.GradIfWanted(x);
   for (size_t r = 0; r < x.rows; ++r) {
     const T* in = x.view().row(r);
     const T* dy = y.grad + r * y.stride;
@@ -126,7 +126,7 @@ Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias) {
   }
   tape.Record(y, [x, bias, y](Tape<T>& t) {
     PassGradient(t, y, x);
-    T* dbias = t.Wants(bias) ? t.Grad(bias) : nullptr;
+    T* dbias = t.GradIfWanted(bias);
     for (size_t r = 0; dbias != nullptr && r < y.rows; ++r) {
       t.kernels().add(y.cols, y.grad + r * y.stride, dbias);
     }
@@ -141,8 +141,8 @@ Var<T> Multiply(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
     tape.kernels().multiply(z.cols, x.view().row(r), y.view().row(r), z.value + r * z.stride);
   }
   tape.Record(z, [x, y, z](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    T* dy = t.Wants(y) ? t.Grad(y) : nullptr;
+    T* dx = t.GradIfWanted(x);
+    T* dy = t.GradIfWanted(y);
     for (size_t r = 0; r < z.rows; ++r) {
       const T* dz = z.grad + r * z.stride;
       if (dx != nullptr) {
@@ -163,8 +163,8 @@ Var<T> ScaleRows(Tape<T>& tape, const Var<T>& x, const Var<T>& s) {
     tape.kernels().scale(y.cols, *s.view().row(r), y.value + r * y.stride);
   }
   tape.Record(y, [x, s, y](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    T* ds = t.Wants(s) ? t.Grad(s) : nullptr;
+    T* dx = t.GradIfWanted(x);
+    T* ds = t.GradIfWanted(s);
     for (size_t r = 0; r < y.rows; ++r) {
       const T* dy = y.grad + r * y.stride;
       if (dx != nullptr) {

@@ -54,11 +54,11 @@ LogOdds Odds(std::span<const FunnelStep> steps, std::span<const Var<T>> logits, 
 }
 
 // Adds error * d log P / d a to the gradient of every logit of row r. `log_p` are those to get to
-// the event; `share`, as long, is what a step has of d log P.
+// the event; `share` is what a step has of d log P.
 template <typename T>
 void AddGradients(const Tape<T>& tape, std::span<const FunnelStep> steps,
-                  std::span<const Var<T>> logits, size_t r, double error, const double* log_p,
-                  double* share) {
+                  std::span<const Var<T>> logits, size_t r, double error, const double* log_p) {
+  double share[kMaxFunnelSteps];
   std::fill_n(share, steps.size(), 0.0);
   share[steps.size() - 1] = error;
   for (size_t i = steps.size(); i-- > 0;) {
@@ -115,7 +115,6 @@ double FunnelLogLoss(Tape<T>& tape, std::span<const FunnelStep> steps,
       return;
     }
     double log_p[kMaxFunnelSteps];
-    double share[kMaxFunnelSteps];
     for (size_t r = 0; r < rows; ++r) {
       if (target.weight[r] == 0) {
         continue;
@@ -126,7 +125,7 @@ double FunnelLogLoss(Tape<T>& tape, std::span<const FunnelStep> steps,
         error = std::exp(Odds(steps, vars, r, log_p).logit());
       }
       LogReach(steps, vars, r, FunnelStep::kEvent, log_p);
-      AddGradients(t, steps, vars, r, error * *scale * target.weight[r], log_p, share);
+      AddGradients(t, steps, vars, r, error * *scale * target.weight[r], log_p);
     }
   });
   return loss;

@@ -54,7 +54,7 @@ Var<T> StackedLinear(Tape<T>& tape, const Var<T>& x, const Var<T>& weight, const
   const size_t f = static_cast<size_t>(activation);
   tape.kernels().bias_activate[f](y.rows, y.cols, y.stride, bias.value, y.value);
   tape.Record(y, [x, weight, bias, y, count, f](Tape<T>& t) {
-    T* bias_grad = bias && t.Wants(bias) ? t.Grad(bias) : nullptr;
+    T* bias_grad = bias ? t.GradIfWanted(bias) : nullptr;
     t.kernels().activate_backward[f](y.rows, y.cols, y.stride, y.value, y.grad, bias_grad);
     StackedBackward(t, x, weight, y, count);
   });
@@ -92,9 +92,9 @@ Var<T> LayerNorm(Tape<T>& tape, const Var<T>& x, const Var<T>& gamma, const Var<
     }
   }
   tape.Record(y, [x, gamma, beta, y, normal, inverse, count, width](Tape<T>& t) {
-    T* dgamma = t.Wants(gamma) ? t.Grad(gamma) : nullptr;
-    T* dbeta = t.Wants(beta) ? t.Grad(beta) : nullptr;
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
+    T* dgamma = t.GradIfWanted(gamma);
+    T* dbeta = t.GradIfWanted(beta);
+    T* dx = t.GradIfWanted(x);
     for (size_t i = 0; i < size_t{x.rows} * count; ++i) {
       const size_t column = i % count * width;
       const T* unit = normal + i * width;

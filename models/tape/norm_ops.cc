@@ -74,9 +74,9 @@ Var<T> NormalizeColumns(Tape<T>& tape, const Var<T>& x, const Var<T>& gamma, con
     }
   }
   tape.Record(y, [x, gamma, beta, y, unit, by, own](Tape<T>& t) {
-    T* dgamma = t.Wants(gamma) ? t.Grad(gamma) : nullptr;
-    T* dbeta = t.Wants(beta) ? t.Grad(beta) : nullptr;
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
+    T* dgamma = t.GradIfWanted(gamma);
+    T* dbeta = t.GradIfWanted(beta);
+    T* dx = t.GradIfWanted(x);
     for (size_t c = 0; c < y.cols; ++c) {
       const ColumnGradient total = SumColumn(y, unit, c);
       if (dgamma != nullptr)

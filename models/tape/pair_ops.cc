@@ -74,8 +74,8 @@ Var<T> ScaleBlocks(Tape<T>& tape, const Var<T>& weight, const Var<T>& scale, uin
     y.value[i] = scale.value[block] * weight.value[i];
   }
   tape.Record(y, [weight, scale, y, n, height, width](Tape<T>& t) {
-    T* dweight = t.Wants(weight) ? t.Grad(weight) : nullptr;
-    T* dscale = t.Wants(scale) ? t.Grad(scale) : nullptr;
+    T* dweight = t.GradIfWanted(weight);
+    T* dscale = t.GradIfWanted(scale);
     for (size_t i = 0; i < y.size(); ++i) {
       const size_t block = i / weight.cols / height * n + i % weight.cols / width;
       if (dweight != nullptr)

@@ -105,8 +105,8 @@ Var<T> RowDots(Tape<T>& tape, const Var<T>& x, const Var<T>& y, T factor) {
     z.value[r] = static_cast<T>(factor * dot);
   }
   tape.Record(z, [x, y, z, factor](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    T* dy = t.Wants(y) ? t.Grad(y) : nullptr;
+    T* dx = t.GradIfWanted(x);
+    T* dy = t.GradIfWanted(y);
     for (size_t r = 0; r < z.rows; ++r) {
       const T slope = factor * z.grad[r];
       if (dx != nullptr)

@@ -52,8 +52,8 @@ Var<T> SegmentSum(Tape<T>& tape, const Var<T>& x, const Var<T>& weight, const Se
     }
   }
   tape.Record(y, [x, weight, y, segments](Tape<T>& t) {
-    T* dx = t.Wants(x) ? t.Grad(x) : nullptr;
-    T* dweight = t.Wants(weight) ? t.Grad(weight) : nullptr;
+    T* dx = t.GradIfWanted(x);
+    T* dweight = t.GradIfWanted(weight);
     for (size_t s = 0; s < segments.count; ++s) {
       const T* dy = y.grad + s * y.stride;
       for (size_t i = segments.offsets[s]; i < segments.offsets[s + 1]; ++i) {

@@ -99,6 +99,8 @@ class Tape {
   bool Reached(const Var<T>& y) const { return y.buffer != nullptr && y.buffer->live; }
   // Where to add to the gradient of `x`.
   T* Grad(const Var<T>& x) const;
+  // The same, or null when nobody wants it.
+  T* GradIfWanted(const Var<T>& x) const { return Wants(x) ? Grad(x) : nullptr; }
   // As Grad, for a writer of all of `x`: the factor of what lies there, 0 or 1, as in Gemm.
   T GradBeta(const Var<T>& x) const;
 
