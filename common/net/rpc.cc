@@ -186,6 +186,7 @@ void RpcNode::CountBadFrame(const Status& reason) {
 void RpcNode::EndLateCalls(Time now) {
   next_due_ = Time::max();
   // By index: a handler may make calls, which add slots at the end.
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (size_t slot = 0; slot < calls_.size(); ++slot) {
     PendingCall& call = calls_[slot];
     if (call.id == 0) {
@@ -209,7 +210,7 @@ void RpcNode::EndLateCalls(Time now) {
 void RpcNode::EndCall(PendingCall& call, const Status& status, const Message& reply) {
   // The slot is free before the handler runs, so that nothing can end the call a second time; the
   // status may lie in the slot, hence the copy.
-  const Status outcome = status;
+  const Status outcome = status;  // NOLINT(performance-unnecessary-copy-initialization)
   const CallId id = call.id;
   ReplyHandler& handler = *call.handler;
   Free(call);

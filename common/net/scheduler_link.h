@@ -52,7 +52,7 @@ class SchedulerLink final : private ReplyHandler {
   void SendRegistration();
   void SendHeartbeat();
   void OnRegistered(const Message& reply);
-  void OnHeartbeat(const Message& reply);
+  void OnHeartbeat(const Message& message);
   void OnSilence(const Status& status);
   void End(const Status& result);
   bool IsTransient(const Status& status) const;

@@ -43,7 +43,7 @@ void EventWaker::Wake() {
   }
 }
 
-void EventWaker::Clear() {
+void EventWaker::Clear() const {
   eventfd_t count = 0;
   if (::eventfd_read(fd_, &count) != 0) {
     return;  // none waited

@@ -25,7 +25,7 @@ class EventWaker final : public Waker {
 
   int fd() const { return fd_; }
   // Forgets wake-ups so far.
-  void Clear();
+  void Clear() const;
 
  private:
   explicit EventWaker(int fd) : fd_(fd) {}

@@ -97,7 +97,7 @@ bool SetPart(const Buffer& frame, Part& part) {
                           keeper.get()) != 0) {
       return false;
     }
-    keeper.release();
+    static_cast<void>(keeper.release());  // ReleaseBuffer deletes it
     return true;
   }
   if (zmq_msg_init_size(part.get(), frame.size()) != 0) {
@@ -131,7 +131,9 @@ Buffer TakePart(Part& part, BufferPool& pool) {
 void KeepFreedMemory() {
   constexpr int kLargestPiece = 32 << 20;  // glibc takes no more
   constexpr int kKeptBytes = 512 << 20;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else sets it
   mallopt(M_MMAP_THRESHOLD, kLargestPiece);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else sets it
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
 }
 
