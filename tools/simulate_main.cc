@@ -54,8 +54,9 @@ DEFINE_int64(min_scene_samples, 20000,
              "with --require_click_share: ask it of scenes with more training samples than this");
 
 namespace GFLAGS_NAMESPACE {
-extern void (*gflags_exitfunc)(int);  // called for a flag that does not parse
-}
+// Called for a flag that does not parse.
+extern void (*gflags_exitfunc)(int);  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+}  // namespace GFLAGS_NAMESPACE
 
 namespace antiphon {
 namespace {
