@@ -3,9 +3,9 @@
 # processes, and ends them in order. Sourced, not run; the caller sets `program` and `root`, and may
 # define `own_flag NAME VALUE`, which returns 1 for a flag that is not its own.
 #
-# Each process has a keeper: a subshell that waits for it and ends with its exit code. (Bash forgets
-# the codes of children that die by signals at the same moment; keepers die by none.) The scheduler
-# decides how a job ends; this part says what it sees, and makes sure of the end:
+# Each process has a keeper: a subshell that waits for it and says its exit code on a pipe. (Bash's
+# `wait -n` loses children that end at the same moment.) The scheduler decides how a job ends; this
+# part says what it sees, and makes sure of the end:
 #   a worker dies      a warning; the job goes on while another worker lives
 #   a server dies      the scheduler notices and ends the job; then what is left is ended
 #   the scheduler dies what is left is ended
@@ -23,6 +23,7 @@ readonly orderly_seconds=10 told_seconds=5
 
 declare -A name_of=() log_of=() # by keeper
 live=()           # keepers of running processes, in the order of their start
+ends=""           # descriptor of the pipe that keepers write to: keeper, exit code
 scheduler_code="" # once it has ended
 verdict=0         # what this shell itself saw go wrong
 phase=running     # then orderly, told, killed
@@ -99,21 +100,32 @@ make_run_dir() {
   run_dir=${run_dir:-$root/build/run/$label-$(date +%Y%m%d-%H%M%S)-$$}
   mkdir -p "$run_dir" || fail 73 "cannot create the log folder $run_dir"
   rm -f "$run_dir/scheduler.address" "$run_dir/pids"
+  mkfifo "$run_dir/ends" || fail 73 "cannot create a pipe in $run_dir"
+  exec {ends}<>"$run_dir/ends"
+  rm "$run_dir/ends"
 }
 
 # keep NAME COMMAND...: the body of a keeper. The command's standard error is descriptor 3. Its own
 # session keeps the terminal's Ctrl-C from it.
 keep() {
-  local child code
+  local child
   trap : INT TERM HUP
-  setsid "${@:2}" 2>&3 3>&- &
+  setsid "${@:2}" 2>&3 3>&- {ends}>&- &
   child=$!
   echo "$1 $child" >>"$run_dir/pids"
+  outlive "$child"
+}
+
+# outlive CHILD: ends the keeper with its child, and says how the child ended.
+outlive() {
+  local code
   while :; do
     code=0
-    wait "$child" || code=$?
-    kill -0 "$child" 2>/dev/null || exit "$code"
+    wait "$1" || code=$?
+    kill -0 "$1" 2>/dev/null || break
   done
+  echo "$BASHPID $code" >&"$ends"
+  exit "$code"
 }
 
 # watch KEEPER NAME LOG: from now on its end is noticed.
@@ -167,24 +179,25 @@ enter() {
   deadline=$((SECONDS + $2))
 }
 
-# Waits for the end of a process; while the job is ending no longer than to the phase's deadline.
+# Waits for the end of a process, but no longer than a second: the phase may be over.
 await_end() {
-  local timer=() rest=() keeper
+  local rest=() keeper
   ended=""
   ended_code=0
-  if [ "$phase" != running ]; then
-    sleep $((deadline > SECONDS ? deadline - SECONDS : 0)) &
-    timer=($!)
-  fi
-  wait -n -p ended "${live[@]}" "${timer[@]}" || ended_code=$?
-  ended=${ended:-} # unset when a signal came first
-  if [ "${#timer[@]}" -gt 0 ] && [ "$ended" = "${timer[0]}" ]; then
-    ended=""
-  elif [ "${#timer[@]}" -gt 0 ]; then
-    kill "${timer[0]}" 2>/dev/null || true
-  fi
+  read -r -t 1 -u "$ends" ended ended_code || find_silent_end
   for keeper in "${live[@]}"; do [ "$keeper" = "$ended" ] || rest+=("$keeper"); done
   live=("${rest[@]}")
+}
+
+# A keeper that was itself killed could say nothing. One that has just said it is no such case.
+find_silent_end() {
+  local keeper
+  for keeper in "${live[@]}"; do
+    if ! kill -0 "$keeper" 2>/dev/null; then
+      read -r -t 0.1 -u "$ends" ended ended_code || ended=$keeper ended_code=137
+      return
+    fi
+  done
 }
 
 # "worker 1 (pid 123): killed by SIGKILL, see .../worker-1.log"
