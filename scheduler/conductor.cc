@@ -54,7 +54,21 @@ StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarna
   const bool is_repeat = node->last_heartbeat == request_id;
   node->last_heartbeat = request_id;
   node->told_end = node->told_end || (reply.state() >= JOB_FINISHED && !is_repeat);
+  if (request.has_leaving()) {
+    NodeLeft(*node, request.leaving(), now);
+  }
   return reply;
+}
+
+void Conductor::NodeLeft(const Node& node, const std::string& reason, Time now) {
+  members_.Leave(node.incarnation, reason);
+  const std::string what = node.Name() + " has left: " + node.death;
+  LOG(INFO) << what;
+  if (node.role == ROLE_WORKER) {
+    WorkerGone(node);
+  } else {
+    lifecycle_.Fail(UnavailableError(what), now);
+  }
 }
 
 StatusOr<Node*> Conductor::HearWorker(Incarnation sender, Time now) {
@@ -194,7 +208,7 @@ void Conductor::EndStages(size_t stages_before) {
   }
 }
 
-void Conductor::WorkerDied(const Node& worker) {
+void Conductor::WorkerGone(const Node& worker) {
   plan_desk_.WorkerDied(worker.incarnation);
   clock_.Leave(worker.incarnation);
   if (book_ == nullptr) {
@@ -213,7 +227,7 @@ void Conductor::Sweep(Time now) {
     const std::string what = node->Name() + " dead: " + node->death;
     LOG(WARNING) << what;
     if (node->role == ROLE_WORKER) {
-      WorkerDied(*node);
+      WorkerGone(*node);
     } else {
       lifecycle_.Fail(UnavailableError(what), now);
     }

@@ -85,7 +85,8 @@ class Conductor {
   Status ApplyReport(const ReportRequest& request, const MetricsDelta& delta, Incarnation sender,
                      Time now);
   void EndStages(size_t stages_before);
-  void WorkerDied(const Node& worker);
+  void NodeLeft(const Node& node, const std::string& reason, Time now);
+  void WorkerGone(const Node& worker);
 
   ConductorOptions options_;
   Membership members_;

@@ -10,6 +10,7 @@ namespace {
 constexpr size_t kMaxNodes = 16384;
 constexpr int kMaxLanesOfServer = 256;
 constexpr size_t kMaxAddressBytes = 256;
+constexpr size_t kMaxReasonBytes = 1024;
 
 std::string Silence(Duration silence) {
   char text[64];
@@ -103,10 +104,18 @@ StatusOr<Node*> Membership::Hear(Incarnation sender, Time now) {
   }
   Node& node = *found->second;
   if (!node.alive()) {
-    return StaleEpochError(node.Name() + " was declared dead (" + node.death + "); restart it");
+    return StaleEpochError(
+        node.Name() + (node.health == NodeStatus::LEFT ? " has left (" : " was declared dead (") +
+        node.death + "); restart it");
   }
   node.last_heard = now;
   return &node;
+}
+
+void Membership::Leave(Incarnation incarnation, const std::string& reason) {
+  Node& node = *by_incarnation_.at(incarnation);
+  node.health = NodeStatus::LEFT;
+  node.death = reason.substr(0, kMaxReasonBytes);
 }
 
 std::vector<const Node*> Membership::Sweep(Time now) {

@@ -38,7 +38,7 @@ struct Node {
   Time last_heard;
   uint64_t last_heartbeat = 0;    // its request id
   bool told_end = false;          // a heartbeat was answered with a state that ends the job
-  std::string death;              // why it is dead: "no heartbeat for 2.6 s"
+  std::string death;              // why it is gone: "no heartbeat for 2.6 s"
   std::vector<LaneStatus> lanes;  // of a server, from its last heartbeat
 
   bool alive() const { return health == NodeStatus::ALIVE; }
@@ -56,6 +56,9 @@ class Membership {
 
   // Notes that `sender` lives. kStaleEpoch when it was declared dead or never registered here.
   StatusOr<Node*> Hear(Incarnation sender, Time now);
+
+  // The node goes by itself, as it says because of `reason`; it is not heard again.
+  void Leave(Incarnation incarnation, const std::string& reason);
 
   // Declares dead who has been silent for too long; returns those. A node that knew of the job's
   // end has left instead. When this function itself was not called for long (the scheduler was

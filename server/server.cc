@@ -85,7 +85,7 @@ void Server::Stop() {
     ended_changed_.SignalAll();
   }
   if (agent_ != nullptr) {
-    agent_->Stop();
+    agent_->Stop("told to stop");
   }
   for (const std::unique_ptr<LaneThread>& lane : lanes_) {
     lane->Stop();

@@ -57,7 +57,7 @@ Worker::~Worker() {
 void Worker::Stop() {
   stop_.store(true);
   if (agent_ != nullptr) {
-    agent_->Stop();
+    agent_->Stop("told to stop");
   }
   waker_->Wake();
 }
@@ -80,7 +80,7 @@ bool Worker::WaitFor(Duration timeout) {
 
 void Worker::Run(const WorkerOptions& options) {
   const Status result = Train(options);
-  agent_->Stop();
+  agent_->Stop(result.ok() ? "nothing is left to train" : result.ToString());
   MutexLock lock(mu_);
   done_ = true;
   result_ = result;

@@ -9,6 +9,9 @@ namespace {
 // Only bounds how long a lost wake-up could delay Stop.
 constexpr Duration kLongestPoll = std::chrono::milliseconds(500);
 
+// How long a node that leaves waits to hear that the scheduler knows.
+constexpr Duration kFarewell = std::chrono::seconds(1);
+
 }  // namespace
 
 StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Start(Transport& transport, Clock& clock,
@@ -31,7 +34,7 @@ NodeAgent::NodeAgent(std::unique_ptr<Endpoint> endpoint, Clock& clock, Scheduler
 }
 
 NodeAgent::~NodeAgent() {
-  Stop();
+  Stop("it ends");
 }
 
 void NodeAgent::Run() {
@@ -39,10 +42,17 @@ void NodeAgent::Run() {
     link_.Poll(kLongestPoll);
     Publish();
   }
-  Publish();
-  if (link_.ended()) {
-    on_end_();
+  if (!link_.ended()) {
+    link_.Leave(LeavingReason(), kFarewell);
+    return;
   }
+  Publish();
+  on_end_();
+}
+
+std::string NodeAgent::LeavingReason() const {
+  MutexLock lock(mu_);
+  return leaving_;
 }
 
 void NodeAgent::Publish() {
@@ -78,7 +88,13 @@ std::optional<Status> NodeAgent::result() const {
   return result_;
 }
 
-void NodeAgent::Stop() {
+void NodeAgent::Stop(const std::string& reason) {
+  {
+    MutexLock lock(mu_);
+    if (leaving_.empty()) {
+      leaving_ = reason;
+    }
+  }
   stop_.store(true);
   waker_->Wake();
   thread_.Join();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "common/base/mutex.h"
 #include "common/base/thread.h"
@@ -33,14 +34,16 @@ class NodeAgent {
   // Nothing while the job goes on; see SchedulerLink::result. kCancelled after Stop.
   std::optional<Status> result() const AP_EXCLUDES(mu_);
 
-  // No heartbeat is sent after it. May be called twice.
-  void Stop() AP_EXCLUDES(mu_);
+  // Tells the scheduler that the node goes, and why, unless the job is over already; no heartbeat
+  // is sent after it. May be called twice: the first reason counts.
+  void Stop(const std::string& reason) AP_EXCLUDES(mu_);
 
  private:
   NodeAgent(std::unique_ptr<Endpoint> endpoint, Clock& clock, SchedulerLinkOptions options,
             SchedulerLink::FillHeartbeat fill, std::function<void()> on_end);
   void Run() AP_EXCLUDES(mu_);
   void Publish() AP_EXCLUDES(mu_);
+  std::string LeavingReason() const AP_EXCLUDES(mu_);
 
   std::unique_ptr<Endpoint> endpoint_;  // the thread's
   std::shared_ptr<Waker> waker_;
@@ -53,6 +56,7 @@ class NodeAgent {
   std::optional<RegisterReply> registration_ AP_GUARDED_BY(mu_);
   JobState job_state_ AP_GUARDED_BY(mu_) = JOB_WAITING;
   std::optional<Status> result_ AP_GUARDED_BY(mu_);
+  std::string leaving_ AP_GUARDED_BY(mu_);
 
   Thread thread_;
 };

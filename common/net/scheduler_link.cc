@@ -55,10 +55,33 @@ void SchedulerLink::SendRegistration() {
             *this);
 }
 
-void SchedulerLink::SendHeartbeat() {
+HeartbeatRequest SchedulerLink::NextHeartbeat() const {
   HeartbeatRequest request;
   request.set_role(options_.registration.role());
   request.set_node(registration_.node());
+  return request;
+}
+
+void SchedulerLink::Leave(const std::string& reason, Duration patience) {
+  if (ended_ || !registered_) {
+    return;
+  }
+  HeartbeatRequest request = NextHeartbeat();
+  request.set_leaving(reason);
+  // An answer to an earlier heartbeat may come first; it ends the wait only if the job is over.
+  farewell_ = rpc_.Call(scheduler_, METHOD_HEARTBEAT, request, {},
+                        {.deadline = patience, .retry_after = patience / 4}, *this);
+  const Time give_up = clock_.Now() + patience;
+  for (Time now = clock_.Now(); !ended_ && now < give_up; now = clock_.Now()) {
+    rpc_.Poll(give_up - now);
+  }
+  if (!ended_) {
+    End(CancelledError("the node has left"));
+  }
+}
+
+void SchedulerLink::SendHeartbeat() {
+  HeartbeatRequest request = NextHeartbeat();
   fill_(request);
   call_in_flight_ = true;
   const Duration period = HeartbeatPeriod(registration_);
@@ -69,7 +92,11 @@ void SchedulerLink::SendHeartbeat() {
             {.deadline = std::max(left, Duration::zero()), .retry_after = period / 2}, *this);
 }
 
-void SchedulerLink::OnReply(CallId, const Status& status, const Message& reply) {
+void SchedulerLink::OnReply(CallId call, const Status& status, const Message& reply) {
+  if (call == farewell_) {
+    End(CancelledError("the node has left"));
+    return;
+  }
   call_in_flight_ = false;
   if (!status.ok()) {
     if (IsTransient(status)) {

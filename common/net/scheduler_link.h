@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
@@ -37,6 +38,11 @@ class SchedulerLink final : private ReplyHandler {
   // Sends what is due and waits up to `timeout` for an answer. Does nothing more once ended.
   void Poll(Duration timeout);
 
+  // Tells the scheduler that this node goes, so that nobody waits for its silence to be noticed,
+  // and waits up to `patience` for the answer. Does nothing unless registered; the link has then
+  // ended.
+  void Leave(const std::string& reason, Duration patience);
+
   bool registered() const { return registered_; }
   // Only once registered.
   const RegisterReply& registration() const { return registration_; }
@@ -44,13 +50,14 @@ class SchedulerLink final : private ReplyHandler {
 
   bool ended() const { return ended_; }
   // Only once ended: Ok when the job finished or was stopped, otherwise why it failed or why the
-  // scheduler is lost.
+  // scheduler is lost; kCancelled after Leave.
   const Status& result() const { return result_; }
 
  private:
   void OnReply(CallId call, const Status& status, const Message& reply) override;
   void SendRegistration();
   void SendHeartbeat();
+  HeartbeatRequest NextHeartbeat() const;
   void OnRegistered(const Message& reply);
   void OnHeartbeat(const Message& message);
   void OnSilence(const Status& status);
@@ -64,6 +71,7 @@ class SchedulerLink final : private ReplyHandler {
   PeerId scheduler_ = 0;
   bool registered_ = false;
   bool call_in_flight_ = false;
+  std::optional<CallId> farewell_;
   Time last_heard_;
   Time next_call_at_;
   RegisterReply registration_;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """launch/local with the real programs: what it says of good ends and of bad ones."""
 
+import json
 import os
 import re
 import signal
@@ -64,6 +65,9 @@ class LaunchLocalTest(ClusterTest):
         os.kill(pid, signal.SIGTERM)  # this one leaves, the job goes on
         # A second signal would end it at once.
         until(lambda: not os.path.exists(f"/proc/{pid}"), "worker 1 has left")
+        nodes = json.loads(run(*status).stdout)["nodes"]
+        self.assertEqual(
+            [node["health"] for node in nodes if node["role"] == "worker"].count("left"), 1, nodes)
         launcher.terminate()
 
         self.assertEqual(launcher.wait(60), 128 + signal.SIGTERM, errors.read_text())

@@ -138,6 +138,18 @@ TEST(MembershipTest, DoesNotCountItsOwnSleepAsSilence) {
   EXPECT_TRUE(members.Hear(11, kStart + std::chrono::seconds(30)).ok());
 }
 
+TEST(MembershipTest, ANodeThatLeftIsNotHeardAgain) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Worker(), 21, kStart).ok());
+
+  members.Leave(21, "told to stop");
+
+  EXPECT_EQ(members.LiveWorkers(), 0u);
+  EXPECT_TRUE(members.AllTold());
+  EXPECT_TRUE(members.Sweep(kStart + milliseconds(9000)).empty());
+  EXPECT_THAT(members.Hear(21, kStart).status().message(), HasSubstr("has left (told to stop)"));
+}
+
 TEST(MembershipTest, ANodeThatKnewOfTheEndHasLeft) {
   Membership members({.servers = 1});
   ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());

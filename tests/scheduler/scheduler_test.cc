@@ -202,6 +202,36 @@ TEST(SchedulerTest, GivesADeadWorkersPartitionAwayAndRevokesIts) {
   EXPECT_EQ(cluster.scheduler().state(), JOB_RUNNING);
 }
 
+HeartbeatRequest Farewell(const std::string& reason) {
+  HeartbeatRequest request;
+  request.set_leaving(reason);
+  return request;
+}
+
+TEST(SchedulerTest, GivesTheWorkOfAWorkerThatLeavesAwayAtOnce) {
+  SchedulerCluster cluster;
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  const auto first = cluster.LeaseTo(1, 40);
+  const auto second = cluster.LeaseTo(2);
+  ASSERT_TRUE(first.ok() && second.ok());
+  ASSERT_TRUE(cluster.Report(2, *second, 100, true, 1).ok());
+
+  const auto farewell = cluster.Ask<HeartbeatReply>(1, METHOD_HEARTBEAT, Farewell("told to stop"));
+  cluster.Silence(1);
+  const auto taken_over = cluster.LeaseTo(2);
+  cluster.Run(milliseconds(50));
+  const auto zombie = cluster.Report(1, *first, 100, true, 1);
+
+  ASSERT_TRUE(farewell.ok() && taken_over.ok());
+  EXPECT_EQ(taken_over->partition(), first->partition());
+  ASSERT_EQ(cluster.lane(0).members().members_size(), 1);
+  EXPECT_EQ(cluster.lane(0).members().members(0).incarnation(), 2u);
+  EXPECT_EQ(zombie.status().code(), StatusCode::kStaleEpoch);
+  EXPECT_THAT(zombie.status().message(), HasSubstr("has left (told to stop)"));
+  EXPECT_EQ(cluster.scheduler().state(), JOB_RUNNING);
+}
+
 TEST(SchedulerTest, CountsAnEvaluationThatWasTakenOverOnce) {
   SchedulerCluster cluster;
   ASSERT_TRUE(cluster.Start().ok());
@@ -269,6 +299,22 @@ TEST(SchedulerTest, FailsWithinFourSecondsOfAServersDeathAndTellsEverybody) {
   cluster.Run(seconds(3));
   EXPECT_TRUE(cluster.over());
   EXPECT_EQ(cluster.scheduler().result().code(), StatusCode::kUnavailable);
+}
+
+TEST(SchedulerTest, FailsAtOnceWhenAServerLeaves) {
+  SchedulerCluster cluster;
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  ASSERT_TRUE(cluster.LeaseTo(1).ok());
+
+  ASSERT_TRUE(cluster
+                  .Ask<HeartbeatReply>(SchedulerCluster::kServer + 1, METHOD_HEARTBEAT,
+                                       Farewell("told to stop"))
+                  .ok());
+
+  EXPECT_EQ(cluster.scheduler().state(), JOB_FAILED);
+  EXPECT_THAT(cluster.scheduler().status().reason(),
+              HasSubstr("server 1 (pid 1001, mem://lane1) has left: told to stop"));
 }
 
 TEST(SchedulerTest, NamesTheLaneThatDoesNotTakeItsConfiguration) {

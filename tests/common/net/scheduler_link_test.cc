@@ -195,18 +195,38 @@ TEST_F(SchedulerLinkTest, EndsWhenItIsRefused) {
   EXPECT_THAT(link_->result().message(), HasSubstr("another job file"));
 }
 
+// A fake scheduler on a thread of its own, which ends with it.
+class SchedulerThreadForAgents {
+ public:
+  SchedulerThreadForAgents(Transport& transport, Clock& clock, JobState state)
+      : scheduler_(transport, clock) {
+    scheduler_.heartbeat_reply.set_state(state);
+    thread_ = Thread("scheduler", [this] {
+      while (!stop_.load()) {
+        scheduler_.Poll();
+      }
+    });
+  }
+  ~SchedulerThreadForAgents() { Join(); }
+
+  // What was heard; ends the thread.
+  const std::vector<HeartbeatRequest>& Join() {
+    stop_.store(true);
+    thread_.Join();
+    return scheduler_.heartbeats;
+  }
+
+ private:
+  FakeScheduler scheduler_;
+  std::atomic<bool> stop_{false};
+  Thread thread_;
+};
+
 TEST(NodeAgentTest, RegistersTellsTheEndAndStops) {
   SystemClock clock;
   MemoryTransport transport(clock);
   BoundedQueue<int> ended(1);
-  std::atomic<bool> stop{false};
-  Thread scheduler_thread("scheduler", [&] {
-    FakeScheduler scheduler(transport, clock);
-    scheduler.heartbeat_reply.set_state(JOB_FINISHED);
-    while (!stop.load()) {
-      scheduler.Poll();
-    }
-  });
+  SchedulerThreadForAgents scheduler(transport, clock, JOB_FINISHED);
   SchedulerLinkOptions options;
   options.scheduler_address = kAddress;
   options.incarnation = 9;
@@ -221,8 +241,30 @@ TEST(NodeAgentTest, RegistersTellsTheEndAndStops) {
   EXPECT_EQ((*agent)->WaitUntilRegistered().value().node(), 4u);
   EXPECT_TRUE(ended.PopFor(seconds(10)).has_value());
   EXPECT_EQ((*agent)->result(), Status());
-  (*agent)->Stop();
-  stop.store(true);
+  (*agent)->Stop("told to stop");
+  EXPECT_FALSE(scheduler.Join().back().has_leaving()) << "the job was over already";
+}
+
+TEST(NodeAgentTest, SaysWhyItLeavesAJobThatGoesOn) {
+  SystemClock clock;
+  MemoryTransport transport(clock);
+  SchedulerThreadForAgents scheduler(transport, clock, JOB_RUNNING);
+  SchedulerLinkOptions options;
+  options.scheduler_address = kAddress;
+  options.incarnation = 9;
+  StatusOr<std::unique_ptr<NodeAgent>> agent = NodeAgent::Start(
+      transport, clock, options, [](HeartbeatRequest&) {}, [] {});
+  ASSERT_TRUE(agent.ok());
+  ASSERT_TRUE((*agent)->WaitUntilRegistered().ok());
+
+  (*agent)->Stop("told to stop");
+  (*agent)->Stop("a second reason");
+
+  const std::vector<HeartbeatRequest>& heard = scheduler.Join();
+  ASSERT_FALSE(heard.empty());
+  EXPECT_EQ(heard.back().leaving(), "told to stop");
+  EXPECT_EQ(heard.back().node(), 4u);
+  EXPECT_EQ((*agent)->result()->code(), StatusCode::kCancelled);
 }
 
 TEST(NodeAgentTest, StopEndsTheWaitForRegistration) {
@@ -234,7 +276,7 @@ TEST(NodeAgentTest, StopEndsTheWaitForRegistration) {
       transport, clock, options, [](HeartbeatRequest&) {}, [] {});
   ASSERT_TRUE(agent.ok());
 
-  (*agent)->Stop();
+  (*agent)->Stop("told to stop");
 
   EXPECT_EQ((*agent)->WaitUntilRegistered().status().code(), StatusCode::kCancelled);
 }
