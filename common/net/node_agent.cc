@@ -42,12 +42,15 @@ void NodeAgent::Run() {
     link_.Poll(kLongestPoll);
     Publish();
   }
-  if (!link_.ended()) {
+  if (link_.ended()) {
+    Publish();
+    on_end_();
+  } else {
     link_.Leave(LeavingReason(), kFarewell);
-    return;
   }
-  Publish();
-  on_end_();
+  MutexLock lock(mu_);
+  silent_ = true;
+  changed_.SignalAll();
 }
 
 std::string NodeAgent::LeavingReason() const {
@@ -97,8 +100,10 @@ void NodeAgent::Stop(const std::string& reason) {
   }
   stop_.store(true);
   waker_->Wake();
-  thread_.Join();
   MutexLock lock(mu_);
+  while (!silent_) {
+    changed_.Wait(mu_);
+  }
   if (!result_.has_value()) {
     result_ = CancelledError("the agent was stopped");
   }

@@ -35,7 +35,7 @@ class NodeAgent {
   std::optional<Status> result() const AP_EXCLUDES(mu_);
 
   // Tells the scheduler that the node goes, and why, unless the job is over already; no heartbeat
-  // is sent after it. May be called twice: the first reason counts.
+  // is sent after it. May be called again, also by several threads: the first reason counts.
   void Stop(const std::string& reason) AP_EXCLUDES(mu_);
 
  private:
@@ -57,6 +57,7 @@ class NodeAgent {
   JobState job_state_ AP_GUARDED_BY(mu_) = JOB_WAITING;
   std::optional<Status> result_ AP_GUARDED_BY(mu_);
   std::string leaving_ AP_GUARDED_BY(mu_);
+  bool silent_ AP_GUARDED_BY(mu_) = false;  // the thread sends nothing any more
 
   Thread thread_;
 };

@@ -258,7 +258,9 @@ TEST(NodeAgentTest, SaysWhyItLeavesAJobThatGoesOn) {
   ASSERT_TRUE((*agent)->WaitUntilRegistered().ok());
 
   (*agent)->Stop("told to stop");
-  (*agent)->Stop("a second reason");
+  Thread another("another", [&agent] { (*agent)->Stop("a second reason"); });
+  (*agent)->Stop("a third reason");
+  another.Join();
 
   const std::vector<HeartbeatRequest>& heard = scheduler.Join();
   ASSERT_FALSE(heard.empty());
