@@ -10,6 +10,8 @@ import subprocess
 import sample_job
 from cluster import BIN, ROOT, ClusterTest, main, run, until
 
+LONG_JOB = 300_000  # samples, which in batches of two take far longer than what happens meanwhile
+
 
 class LaunchLocalTest(ClusterTest):
     def launch(self, samples, *flags):
@@ -36,6 +38,12 @@ class LaunchLocalTest(ClusterTest):
             return found and int(found[1])
         return until(look, f"{name} has a pid")
 
+    def workers(self, address):
+        """How each worker that has registered is."""
+        said = run(BIN / "ps_ctl", f"--scheduler={address}", "--output=json", "status").stdout
+        nodes = json.loads(said)["nodes"] if said else []
+        return [node["health"] for node in nodes if node["role"] == "worker"]
+
     def test_a_good_job_ends_without_a_warning(self):
         launcher, errors = self.launch(20_000)
 
@@ -43,7 +51,7 @@ class LaunchLocalTest(ClusterTest):
         self.assertNotRegex(errors.read_text(), "warning|error")
 
     def test_one_line_names_the_server_that_was_killed(self):
-        launcher, errors = self.launch(2_000_000, "--set=data_config.batch_size=8")
+        launcher, errors = self.launch(LONG_JOB, "--set=data_config.batch_size=2")
         pid = self.pid_of("server 1")
         until(lambda: "see it with" in errors.read_text(), "everything runs")
 
@@ -56,18 +64,15 @@ class LaunchLocalTest(ClusterTest):
         self.assertRegex(lines[0], rf"error: server 1 \(pid {pid}\): killed by SIGKILL, see ")
 
     def test_sigterm_is_an_orderly_end_for_each_program(self):
-        launcher, errors = self.launch(2_000_000, "--linger")
+        launcher, errors = self.launch(LONG_JOB, "--set=data_config.batch_size=2", "--linger")
         address = until(lambda: re.search(r"--scheduler=(\S+)", errors.read_text()), "it runs")[1]
-        status = [BIN / "ps_ctl", f"--scheduler={address}", "--output=json", "status"]
-        until(lambda: run(*status).stdout.count('"worker"') == 2, "both workers have registered")
         pid = self.pid_of("worker 1")
+        until(lambda: self.workers(address) == ["alive", "alive"], "both workers have registered")
 
         os.kill(pid, signal.SIGTERM)  # this one leaves, the job goes on
+        until(lambda: "left" in self.workers(address), "worker 1 has left")
         # A second signal would end it at once.
-        until(lambda: not os.path.exists(f"/proc/{pid}"), "worker 1 has left")
-        nodes = json.loads(run(*status).stdout)["nodes"]
-        self.assertEqual(
-            [node["health"] for node in nodes if node["role"] == "worker"].count("left"), 1, nodes)
+        until(lambda: not os.path.exists(f"/proc/{pid}"), "worker 1 has ended")
         launcher.terminate()
 
         self.assertEqual(launcher.wait(60), 128 + signal.SIGTERM, errors.read_text())
