@@ -11,7 +11,7 @@
 #include <span>
 
 #include "common/base/status.h"
-#include "proto/job.pb.h"
+#include "proto/optimizer.pb.h"
 #include "proto/parameters.pb.h"
 
 namespace antiphon {

@@ -13,7 +13,7 @@
 
 #include "common/base/status.h"
 #include "common/math/kernels.h"
-#include "proto/job.pb.h"
+#include "proto/optimizer.pb.h"
 
 namespace antiphon {
 
