@@ -136,14 +136,56 @@ void DenseStore::EndStep() {
 }
 
 void DenseStore::Update(Entry& entry, const float* gradient) {
+  GiveAway(entry);
   ++entry.steps;
   version_ = entry.changed_at;
   entry.optimizer->Apply(entry.place.floats, entry.steps, gradient,
                          floats_.data() + entry.values_at, floats_.data() + entry.state_at);
 }
 
+void DenseStore::BeginCut(ChunkSink& sink) {
+  CHECK(cut_ == nullptr);
+  cut_ = &sink;
+  next_of_cut_ = 0;
+  for (Entry& entry : chunks_) {
+    entry.awaits_cut = true;
+  }
+}
+
+bool DenseStore::AdvanceCut(size_t floats) {
+  if (cut_ == nullptr) {
+    return false;
+  }
+  for (size_t given = 0; next_of_cut_ < chunks_.size() && given < floats; ++next_of_cut_) {
+    Entry& entry = chunks_[next_of_cut_];
+    given += entry.awaits_cut ? entry.place.floats + entry.state_floats : 0;
+    GiveAway(entry);
+  }
+  if (next_of_cut_ == chunks_.size()) {
+    cut_ = nullptr;
+  }
+  return cut_ != nullptr;
+}
+
+void DenseStore::AbandonCut() {
+  cut_ = nullptr;
+  for (Entry& entry : chunks_) {
+    entry.awaits_cut = false;
+  }
+}
+
+void DenseStore::GiveAway(Entry& entry) {
+  if (entry.awaits_cut) {
+    entry.awaits_cut = false;
+    cut_->Take(ChunkOf(entry));
+  }
+}
+
 DenseChunk DenseStore::chunk(size_t index) const {
-  const Entry& entry = chunks_[index];
+  return ChunkOf(chunks_[index]);
+}
+
+DenseChunk DenseStore::ChunkOf(const Entry& entry) const {
   return {.place = &entry.place,
           .steps = entry.steps,
           .values = {floats_.data() + entry.values_at, entry.place.floats},

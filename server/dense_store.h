@@ -31,6 +31,13 @@ struct DenseChunk {
   std::span<const float> state;
 };
 
+// Takes what a cut of a store gives away; the spans are good during the call.
+class ChunkSink {
+ public:
+  virtual ~ChunkSink() = default;
+  virtual void Take(const DenseChunk& chunk) = 0;
+};
+
 class DenseStore {
  public:
   // `chunks` are the lane's of `schema`, which passed CheckSchema. Fails when an optimizer or an
@@ -59,6 +66,14 @@ class DenseStore {
   // snapshot knows nothing of measurements of a step that has not ended.
   void EndStep();
 
+  // Begins to give `sink`, which outlives the cut, every chunk as it stands now: each one when
+  // AdvanceCut comes to it, or just before it changes. No cut is open.
+  void BeginCut(ChunkSink& sink);
+  // Gives away chunks of about `floats` floats. False once the cut has all of them and is over.
+  bool AdvanceCut(size_t floats);
+  // Nobody wants the rest.
+  void AbandonCut();
+
   size_t chunk_count() const { return chunks_.size(); }
   DenseChunk chunk(size_t index) const;
 
@@ -80,12 +95,15 @@ class DenseStore {
     size_t state_floats = 0;
     uint64_t steps = 0;
     uint64_t changed_at = 1;
+    bool awaits_cut = false;                     // a cut is open that has not reached it
     std::unique_ptr<StepMeasurements> measured;  // of the weights of tasks; else null
   };
 
   DenseStore() = default;
 
   void Update(Entry& entry, const float* gradient);
+  void GiveAway(Entry& entry);
+  DenseChunk ChunkOf(const Entry& entry) const;
 
   // Calls visit(entry) for every chunk whose bit is set.
   template <typename Visit>
@@ -97,6 +115,8 @@ class DenseStore {
   std::vector<float> floats_;     // each chunk's values, then its state
   uint64_t value_floats_ = 0;
   uint64_t version_ = 1;
+  ChunkSink* cut_ = nullptr;  // null: no cut is open
+  size_t next_of_cut_ = 0;
 };
 
 }  // namespace antiphon

@@ -17,18 +17,46 @@ constexpr uint64_t kMaxEchoBytes = kMaxBodyBytes - kMaxMetaBytes;
 }  // namespace
 
 Lane::Services::Services(std::optional<uint32_t> max_staleness, PositionCheck check,
-                         BufferPool& pool, Clock& clock, FileSystem& fs)
-    : gate(max_staleness), pull(state, pool), push(state, clock), snapshot(state, fs) {
+                         BufferPool& pool, Clock& clock, FileSystem& fs, SnapshotWriter& snapshots,
+                         std::shared_ptr<Waker> waker)
+    : gate(max_staleness),
+      pull(state, pool),
+      push(state, clock),
+      snapshot(state, fs, snapshots, std::move(waker)) {
   state.ledger = PositionLedger(check);
 }
 
-Lane::Lane(Endpoint& endpoint, Clock& clock, FileSystem& fs, const LaneOptions& options)
+Lane::Lane(Endpoint& endpoint, Clock& clock, FileSystem& fs, SnapshotWriter& snapshots,
+           const LaneOptions& options)
     : clock_(clock),
       fs_(fs),
+      snapshots_(snapshots),
       options_(options),
       rpc_(endpoint, clock, {.incarnation = options.incarnation}, this) {}
 
 Lane::~Lane() = default;
+
+bool Lane::Poll(Duration timeout) {
+  const bool received = rpc_.Poll(snapshot_hurries_ ? Duration::zero() : timeout);
+  if (services_ != nullptr) {
+    ContinueSnapshot();
+  }
+  return received;
+}
+
+void Lane::ContinueSnapshot() {
+  snapshot_hurries_ = services_->snapshot.Advance();
+  const std::optional<StatusOr<WriteSnapshotReply>> result = services_->snapshot.TakeResult();
+  if (!result.has_value()) {
+    return;
+  }
+  const std::optional<ReplyAddress> asker = std::exchange(snapshot_asker_, std::nullopt);
+  if (result->ok()) {
+    rpc_.Reply(*asker, **result, {});
+  } else {
+    Refuse(*asker, result->status());
+  }
+}
 
 void Lane::OnRequest(Request& request) {
   const Status status = Handle(request);
@@ -114,8 +142,8 @@ Status Lane::Configure(const Request& request) {
   if (config.has_max_staleness()) {
     max_staleness = config.max_staleness();
   }
-  auto services =
-      std::make_unique<Services>(max_staleness, options_.position_check, rpc_.pool(), clock_, fs_);
+  auto services = std::make_unique<Services>(max_staleness, options_.position_check, rpc_.pool(),
+                                             clock_, fs_, snapshots_, rpc_.endpoint().waker());
   services->state.ledger.Reset(store->shard_count(), store->shards());
   services->state.store = std::move(store);
   services_ = std::move(services);
@@ -246,8 +274,12 @@ Status Lane::WriteSnapshot(const Request& request) {
   WriteSnapshotRequest write;
   AP_RETURN_IF_ERROR(request.Parse(write));
   WriteSnapshotReply reply;
-  AP_RETURN_IF_ERROR(services_->snapshot.Write(write, reply));
-  rpc_.Reply(RpcNode::AddressOf(request), reply, {});
+  AP_ASSIGN_OR_RETURN(const bool is_answered, services_->snapshot.Write(write, reply));
+  if (is_answered) {
+    rpc_.Reply(RpcNode::AddressOf(request), reply, {});
+  } else {
+    snapshot_asker_ = RpcNode::AddressOf(request);
+  }
   return Status();
 }
 

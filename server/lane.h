@@ -35,12 +35,14 @@ struct LaneOptions {
 
 class Lane final : private RequestHandler {
  public:
-  // The endpoint listens; it, the clock and the file system outlive the lane.
-  Lane(Endpoint& endpoint, Clock& clock, FileSystem& fs, const LaneOptions& options);
+  // The endpoint listens; it and the others outlive the lane. `snapshots` writes its files.
+  Lane(Endpoint& endpoint, Clock& clock, FileSystem& fs, SnapshotWriter& snapshots,
+       const LaneOptions& options);
   ~Lane() override;
 
-  // Answers what has arrived, waiting up to `timeout` for the first. True when there was anything.
-  bool Poll(Duration timeout) { return rpc_.Poll(timeout); }
+  // Answers what has arrived, waiting up to `timeout` for the first, and goes on with a snapshot
+  // that is being written, for which it does not wait. True when there was anything to answer.
+  bool Poll(Duration timeout);
 
   // Counters, sizes and positions as of now.
   void Describe(LaneStatus* status) const;
@@ -58,7 +60,7 @@ class Lane final : private RequestHandler {
   // What there is only after Configure.
   struct Services {
     Services(std::optional<uint32_t> max_staleness, PositionCheck check, BufferPool& pool,
-             Clock& clock, FileSystem& fs);
+             Clock& clock, FileSystem& fs, SnapshotWriter& snapshots, std::shared_ptr<Waker> waker);
     LaneState state;
     TickGate gate;
     PullService pull;
@@ -83,6 +85,7 @@ class Lane final : private RequestHandler {
   Status Explain(const Request& request);
   Status Echo(const Request& request);
 
+  void ContinueSnapshot();
   void Refuse(const ReplyAddress& to, const Status& status);
   Status Park(const Request& request);
   // What the news of a tick may bring: the end of a step, and answers to the parked pulls that may
@@ -91,11 +94,14 @@ class Lane final : private RequestHandler {
 
   Clock& clock_;
   FileSystem& fs_;
+  SnapshotWriter& snapshots_;
   const LaneOptions options_;
   RpcNode rpc_;
   std::string configuration_;  // the request's bytes; empty before Configure
   std::unique_ptr<Services> services_;
   std::vector<ParkedPull> parked_;
+  std::optional<ReplyAddress> snapshot_asker_;  // of the file that is being written
+  bool snapshot_hurries_ = false;               // its next slice need not wait for anything
   uint64_t refused_before_configure_ = 0;
 
   // Messages of the frequent methods, kept for their memory.

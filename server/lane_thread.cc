@@ -11,12 +11,12 @@ constexpr Duration kStatusPeriod = std::chrono::milliseconds(200);
 }  // namespace
 
 LaneThread::LaneThread(const std::string& name, std::unique_ptr<Endpoint> endpoint, Clock& clock,
-                       FileSystem& fs, const LaneOptions& options)
+                       FileSystem& fs, SnapshotWriter& snapshots, const LaneOptions& options)
     : clock_(clock),
       endpoint_(std::move(endpoint)),
       address_(endpoint_->address()),
       waker_(endpoint_->waker()),
-      lane_(*endpoint_, clock, fs, options) {
+      lane_(*endpoint_, clock, fs, snapshots, options) {
   thread_ = Thread(name, [this] { Run(); });
 }
 

@@ -21,7 +21,7 @@ namespace antiphon {
 class LaneThread {
  public:
   LaneThread(const std::string& name, std::unique_ptr<Endpoint> endpoint, Clock& clock,
-             FileSystem& fs, const LaneOptions& options);
+             FileSystem& fs, SnapshotWriter& snapshots, const LaneOptions& options);
   ~LaneThread() { Stop(); }
 
   const std::string& address() const { return address_; }

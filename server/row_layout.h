@@ -19,15 +19,21 @@ namespace antiphon {
 inline constexpr int64_t kRowEpochSeconds = 1'577'836'800;
 inline constexpr uint32_t kRowSecondsMask = (1U << 30) - 1;
 
+// The last second is not used: with both flags it marks a place without a row.
 constexpr uint32_t RowSecondsFromUnix(int64_t seconds) {
   return static_cast<uint32_t>(
-      std::clamp<int64_t>(seconds - kRowEpochSeconds, 0, int64_t{kRowSecondsMask}));
+      std::clamp<int64_t>(seconds - kRowEpochSeconds, 0, int64_t{kRowSecondsMask} - 1));
 }
+
+// Flags of a row, for snapshots: server/row_cut.h says what they mean.
+inline constexpr uint32_t kRowReachedFlag = 1U << 30;
+inline constexpr uint32_t kRowTouchedFlag = 1U << 31;
+inline constexpr uint32_t kFreePlace = kRowTouchedFlag | kRowReachedFlag | kRowSecondsMask;
 
 struct RowHeader {
   uint32_t key_low = 0;  // in halves, so that a row needs no more than 4-byte alignment
   uint32_t key_high = 0;
-  uint32_t seen_and_flags = 0;  // seconds of the last gradient; two high bits are flags, yet unused
+  uint32_t seen_and_flags = 0;  // seconds of the last gradient; the two high bits are flags
   ApproximateCount shows = 0;
   ApproximateCount clicks = 0;
 
@@ -42,6 +48,8 @@ struct RowHeader {
   void set_last_seen(uint32_t row_seconds) {
     seen_and_flags = (seen_and_flags & ~kRowSecondsMask) | (row_seconds & kRowSecondsMask);
   }
+  // All flags at once, `flags` being of those above.
+  void set_flags(uint32_t flags) { seen_and_flags = last_seen() | flags; }
   int64_t last_seen_unix() const { return last_seen() == 0 ? 0 : kRowEpochSeconds + last_seen(); }
 
   friend bool operator==(const RowHeader&, const RowHeader&) = default;

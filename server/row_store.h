@@ -5,6 +5,7 @@
 // out again before the store grows. Owned by one RowTable and used on its lane's thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -28,6 +29,21 @@ class RowStore {
 
   std::byte* row(RowId id) const {
     return chunks_[id >> slot_bits_] + static_cast<size_t>(id & slot_mask_) * row_bytes_;
+  }
+
+  // Rows lie in places, numbered from 0 in the order of memory; a place that was freed and not
+  // given out again has no row.
+  uint64_t place_count() const { return high_water_; }
+  template <typename Visit>
+  void ForEachPlace(uint64_t begin, uint64_t end, Visit visit) const {
+    while (begin < end) {
+      std::byte* at = chunks_[begin / rows_per_chunk_] + begin % rows_per_chunk_ * row_bytes_;
+      const uint64_t chunk_end = (begin / rows_per_chunk_ + 1) * rows_per_chunk_;
+      for (const uint64_t stop = std::min(end, chunk_end); begin < stop; ++begin) {
+        visit(at);
+        at += row_bytes_;
+      }
+    }
   }
 
   uint64_t row_count() const { return row_count_; }

@@ -207,6 +207,7 @@ std::byte* RowTable::AddRow(Key key, uint64_t hash, RowIndex& index) {
   std::byte* const row = store_.row(id);
   RowHeader header;
   header.set_key(key);
+  header.set_flags(cut_.touched_flags());
   HeaderOf(row) = header;
   index.Insert(hash, id, indexed_rows());
   return row;
@@ -233,6 +234,10 @@ void RowTable::ApplyGradients(std::span<std::byte* const> rows, std::span<const 
 
 void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradients,
                           const uint32_t* counts, uint32_t now) {
+  if (cut_.open()) {
+    SaveRows(rows);
+  }
+  const uint32_t seen_and_flags = now | cut_.touched_flags();
   std::array<float*, kBlock> floats;
   for (size_t i = 0; i < rows.size(); ++i) {
     floats[i] = nullptr;
@@ -246,7 +251,7 @@ void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradien
         std::all_of(gradient, gradient + layout_.dim, [](float g) { return g == 0; });
     floats[i] = is_zero ? nullptr : FloatsOf(rows[i]);
     RowHeader& header = HeaderOf(rows[i]);
-    header.set_last_seen(now);
+    header.seen_and_flags = seen_and_flags;
     // Chance from the push and the key, so that it is the same on any number of lanes.
     const uint64_t random = Mix64(push_count_, header.key());
     header.shows = AddToCount(header.shows, counts[i] >> 16, static_cast<uint32_t>(random));
@@ -256,10 +261,13 @@ void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradien
   optimizer_->Apply({floats.data(), rows.size()}, gradients, push_count_);
 }
 
-void RowTable::ForEachRow(ShardId shard,
-                          const std::function<void(const std::byte* row)>& visit) const {
-  const RowIndex& index = indexes_[shard];
-  index.ForEach([&](RowId row) { visit(store_.row(row)); });
+// Apart from ApplyBlock, so that training without a cut does not carry its code along.
+void RowTable::SaveRows(std::span<std::byte* const> rows) {
+  for (std::byte* const row : rows) {
+    if (row != nullptr) {
+      cut_.Save(row);
+    }
+  }
 }
 
 Status RowTable::Insert(const RowHeader& header, std::span<const float> values) {
@@ -282,6 +290,7 @@ Status RowTable::Insert(const RowHeader& header, std::span<const float> values) 
   }
   std::byte* const row = AddRow(key, hash, index);
   HeaderOf(row) = header;
+  HeaderOf(row).set_flags(cut_.untouched_flags());
   std::ranges::copy(values, FloatsOf(row));
   return Status();
 }
@@ -289,11 +298,16 @@ Status RowTable::Insert(const RowHeader& header, std::span<const float> values) 
 bool RowTable::Erase(Key key) {
   const uint64_t hash = PlacementHash(table_, key);
   RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
-  RowId row = 0;
-  if (!index.owned() || !index.Erase(key, hash, indexed_rows(), &row)) {
+  RowId id = 0;
+  if (!index.owned() || !index.Erase(key, hash, indexed_rows(), &id)) {
     return false;
   }
-  store_.Free(row);
+  std::byte* const row = store_.row(id);
+  if (cut_.open()) {
+    cut_.Save(row);
+  }
+  HeaderOf(row).seen_and_flags = kFreePlace;
+  store_.Free(id);
   return true;
 }
 

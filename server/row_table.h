@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "common/optim/initializer.h"
 #include "common/optim/row_optimizer.h"
 #include "proto/parameters.pb.h"
+#include "server/row_cut.h"
 #include "server/row_index.h"
 #include "server/row_layout.h"
 #include "server/row_store.h"
@@ -56,9 +56,12 @@ class RowTable {
   void ApplyGradients(std::span<std::byte* const> rows, std::span<const float> gradients,
                       std::span<const uint32_t> counts, int64_t now_unix_seconds);
 
-  // Calls `visit` with every row of an owned shard, in the order of the index. It must not add or
-  // remove rows.
-  void ForEachRow(ShardId shard, const std::function<void(const std::byte* row)>& visit) const;
+  // Begins to give `sink` the rows as they stand now; see server/row_cut.h. No cut is open.
+  void BeginCut(CutScope scope, RowSink& sink) { cut_.Begin(scope, store_, sink); }
+  // Gives away rows of up to `bytes` bytes. False once the cut has all of them and is over.
+  bool AdvanceCut(size_t bytes) { return cut_.Advance(1 + bytes / layout_.row_bytes()); }
+  void AbandonCut() { cut_.Abandon(); }
+  bool cut_open() const { return cut_.open(); }
 
   // Puts back a row of a snapshot; `values` are weights and state. kAlreadyExists for a key that is
   // there, kInvalidArgument for another number of floats, kWrongShard for a shard of another lane.
@@ -92,6 +95,7 @@ class RowTable {
   void Settle(Block& block, LookupMode mode);
   std::byte* FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode);
   std::byte* AddRow(Key key, uint64_t hash, RowIndex& index);
+  void SaveRows(std::span<std::byte* const> rows);
   void ApplyBlock(std::span<std::byte* const> rows, const float* gradients, const uint32_t* counts,
                   uint32_t now);
   IndexedRows indexed_rows() const {
@@ -105,6 +109,7 @@ class RowTable {
   std::unique_ptr<RowOptimizer> optimizer_;
   RowLayout layout_;
   RowStore store_;
+  RowCut cut_;
   std::vector<RowIndex> indexes_;  // by shard; those of other lanes are not open
   uint64_t push_count_ = 0;
 };

@@ -7,14 +7,14 @@ namespace antiphon {
 StatusOr<std::unique_ptr<Server>> Server::Start(Transport& transport, Clock& clock, FileSystem& fs,
                                                 const ServerOptions& options) {
   CHECK(!options.listen_addresses.empty());
-  std::unique_ptr<Server> server(new Server());
+  std::unique_ptr<Server> server(new Server(fs));
   for (size_t i = 0; i < options.listen_addresses.size(); ++i) {
     const std::string name = "lane " + std::to_string(i);
     AP_ASSIGN_OR_RETURN(
         std::unique_ptr<Endpoint> endpoint,
         transport.Open({.name = name, .listen_address = options.listen_addresses[i]}));
     server->lanes_.push_back(std::make_unique<LaneThread>(
-        name, std::move(endpoint), clock, fs,
+        name, std::move(endpoint), clock, fs, server->snapshots_,
         LaneOptions{.incarnation = options.incarnation, .position_check = options.position_check}));
   }
   SchedulerLinkOptions link;
@@ -90,6 +90,7 @@ void Server::Stop() {
   for (const std::unique_ptr<LaneThread>& lane : lanes_) {
     lane->Stop();
   }
+  snapshots_.Stop();
 }
 
 }  // namespace antiphon

@@ -17,6 +17,7 @@
 #include "common/net/transport.h"
 #include "server/lane_thread.h"
 #include "server/position_ledger.h"
+#include "server/snapshot_writer.h"
 
 namespace antiphon {
 
@@ -55,10 +56,11 @@ class Server {
   void Stop() AP_EXCLUDES(mu_);
 
  private:
-  Server() = default;
+  explicit Server(FileSystem& fs) : snapshots_(fs, SnapshotWriter::Mode::kThread) {}
   void FillHeartbeat(HeartbeatRequest& request) const;
   void End() AP_EXCLUDES(mu_);
 
+  SnapshotWriter snapshots_;
   std::vector<std::unique_ptr<LaneThread>> lanes_;
   std::unique_ptr<NodeAgent> agent_;
 

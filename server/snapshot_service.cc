@@ -3,38 +3,74 @@
 #include <utility>
 
 #include "common/base/logging.h"
-#include "common/ckpt/lane_file_writer.h"
 #include "common/ckpt/snapshot_manifest.h"
-#include "server/lane_file_source.h"
 #include "server/lane_restorer.h"
 
 namespace antiphon {
 
-Status SnapshotService::Write(const WriteSnapshotRequest& request, WriteSnapshotReply& reply) {
-  const bool is_repeated = written_.has_file() && request.version() == last_write_.version() &&
-                           request.directory() == last_write_.directory();
-  if (!is_repeated) {
-    // A request that was under way for long must not replace what a manifest has sealed since.
-    const std::string path = request.directory() + "/" + LaneFileName(state_.store->lane());
-    if (fs_.Exists(path)) {
-      return AlreadyExistsError(path + " exists already; a snapshot is never written over");
-    }
-    AP_ASSIGN_OR_RETURN(*written_.mutable_file(), WriteFile(request));
-    last_write_ = request;
-    LOG(INFO) << "lane " << state_.store->lane() << " wrote " << path << ": "
-              << written_.file().rows() << " rows, " << written_.file().bytes() << " bytes";
-  }
-  reply = written_;
-  return Status();
+namespace {
+
+bool SameWrite(const WriteSnapshotRequest& a, const WriteSnapshotRequest& b) {
+  return a.version() == b.version() && a.directory() == b.directory();
 }
 
-StatusOr<SnapshotFile> SnapshotService::WriteFile(const WriteSnapshotRequest& request) const {
-  const LaneStore& store = *state_.store;
-  AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileWriter> writer,
-                      LaneFileWriter::Create(fs_, request.directory(), LaneFileName(store.lane()),
-                                             MakeLaneFileHeader(state_, request.version())));
-  AP_RETURN_IF_ERROR(AppendLane(store, *writer));
-  return writer->Finish();
+}  // namespace
+
+StatusOr<bool> SnapshotService::Write(const WriteSnapshotRequest& request,
+                                      WriteSnapshotReply& reply) {
+  if (writing_.has_value()) {
+    if (SameWrite(request, writing_->request)) {
+      return false;
+    }
+    return FailedPreconditionError("lane " + std::to_string(state_.store->lane()) +
+                                   " is still writing " + writing_->file->path());
+  }
+  if (written_.has_file() && SameWrite(request, last_write_)) {
+    reply = written_;
+    return true;
+  }
+  writing_.emplace();
+  writing_->request = request;
+  writing_->file =
+      std::make_shared<LaneFile>(request.directory(), LaneFileName(state_.store->lane()),
+                                 MakeLaneFileHeader(state_, request.version()), waker_);
+  writing_->cut =
+      std::make_unique<LaneCut>(*state_.store, CutScope::kAllRows, writing_->file, writer_);
+  return false;
+}
+
+bool SnapshotService::Advance() {
+  if (!writing_.has_value() || writing_->cut == nullptr) {
+    return false;
+  }
+  const LaneCut::Progress progress = writing_->cut->Advance();
+  if (progress == LaneCut::Progress::kDone) {
+    writing_->cut_status = writing_->cut->status();
+    writing_->cut.reset();
+  }
+  return progress == LaneCut::Progress::kMore;
+}
+
+std::optional<StatusOr<WriteSnapshotReply>> SnapshotService::TakeResult() {
+  if (!writing_.has_value() || writing_->cut != nullptr) {
+    return std::nullopt;
+  }
+  std::optional<StatusOr<SnapshotFile>> file = writing_->file->result();
+  if (!writing_->cut_status.ok()) {
+    file = writing_->cut_status;
+  }
+  if (!file.has_value()) {
+    return std::nullopt;
+  }
+  const Writing done = *std::exchange(writing_, std::nullopt);
+  if (!file->ok()) {
+    return file->status();
+  }
+  last_write_ = done.request;
+  *written_.mutable_file() = **file;
+  LOG(INFO) << "lane " << state_.store->lane() << " wrote " << done.file->path() << ": "
+            << written_.file().rows() << " rows, " << written_.file().bytes() << " bytes";
+  return written_;
 }
 
 Status SnapshotService::Restore(const RestoreRequest& request, RestoreReply& reply) {
@@ -42,6 +78,10 @@ Status SnapshotService::Restore(const RestoreRequest& request, RestoreReply& rep
   if (!last_restore_.empty() && bytes == last_restore_) {
     reply = restored_;
     return Status();
+  }
+  if (writing_.has_value()) {
+    return FailedPreconditionError("lane " + std::to_string(state_.store->lane()) +
+                                   " is writing a snapshot");
   }
   if (state_.counters.pushes > 0) {
     return FailedPreconditionError("lane " + std::to_string(state_.store->lane()) +

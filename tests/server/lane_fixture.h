@@ -130,12 +130,15 @@ class TestClient {
 class TestLanes {
  public:
   TestLanes(uint32_t lanes, FileSystem& fs, PositionCheck check = PositionCheck::kOn)
-      : transport_(clock_), ann(transport_, clock_, 11), bob(transport_, clock_, 12) {
+      : transport_(clock_),
+        snapshots_(fs, SnapshotWriter::Mode::kInline),
+        ann(transport_, clock_, 11),
+        bob(transport_, clock_, 12) {
     for (uint32_t lane = 0; lane < lanes; ++lane) {
       const std::string address = "mem://lane" + std::to_string(lane);
       endpoints_.push_back(transport_.Open({.name = "lane", .listen_address = address}).value());
       lanes_.push_back(
-          std::make_unique<Lane>(*endpoints_.back(), clock_, fs,
+          std::make_unique<Lane>(*endpoints_.back(), clock_, fs, snapshots_,
                                  LaneOptions{.incarnation = 100 + lane, .position_check = check}));
       ann.ConnectTo(address);
       bob.ConnectTo(address);
@@ -165,7 +168,7 @@ class TestLanes {
   }
 
   void Run() {
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 8; ++round) {
       for (const std::unique_ptr<Lane>& lane : lanes_) {
         lane->Poll(Duration::zero());
       }
@@ -185,6 +188,7 @@ class TestLanes {
  private:
   FakeClock clock_;
   MemoryTransport transport_;
+  SnapshotWriter snapshots_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 

@@ -338,6 +338,47 @@ TEST_F(LaneSnapshotTest, WritesAgainAfterAFailure) {
   EXPECT_TRUE(lanes.Call(0, METHOD_WRITE_SNAPSHOT, write).status.ok()) << "there is room again";
 }
 
+// A push comes between the request and the first slice: the file has none of it.
+TEST_F(LaneSnapshotTest, ShowsTheMomentOfTheRequest) {
+  TestLanes lanes(1, fs_);
+  lanes.Configure();
+  Train(lanes, 0, 0, 10);
+  const std::vector<float> model = Model(lanes);
+  WriteSnapshotRequest write;
+  write.set_directory(kFolder);
+  write.set_version(1);
+  const std::vector<Key> keys = KeysOf(0, 1);
+  Answer written;
+  Answer pushed;
+
+  // Both are there before the lane looks.
+  lanes.ann.Send(0, METHOD_WRITE_SNAPSHOT, write, {}, written);
+  PushRequest push = PushOf(77, 1, keys.size(), 10, 20);
+  push.set_lease_epoch(9);
+  push.set_has_keys(true);
+  push.set_chunk_bits("\x1f");
+  lanes.ann.Send(0, METHOD_PUSH, push,
+                 {BufferOf(std::vector<float>(3 * keys.size(), -1)),
+                  BufferOf(std::vector<uint32_t>(keys.size(), 0)),
+                  BufferOf(std::vector<float>(20, -1)), BufferOf(keys)},
+                 pushed);
+  lanes.Run();
+
+  ASSERT_EQ(pushed.Parse<PushReply>().outcome(), PushReply::APPLIED);
+  EXPECT_NE(Model(lanes), model);
+  RestoreRequest restore;
+  restore.set_directory(kFolder);
+  *restore.add_files() = written.Parse<WriteSnapshotReply>().file();
+  TestLanes restored(1, fs_);
+  restored.Configure();
+  ASSERT_TRUE(RestoreAll(restored, restore).ok());
+  EXPECT_EQ(Model(restored), model);
+  EXPECT_THAT(restored.Call(0, METHOD_OPEN_PARTITION, OpenRequest(0, 10))
+                  .Parse<OpenPartitionReply>()
+                  .applied_through(),
+              ElementsAre(10));
+}
+
 // The checker bites: without the position check a repeated batch counts twice.
 TEST_F(LaneSnapshotTest, WithoutThePositionCheckABatchCountsTwice) {
   TestLanes checked(1, fs_);

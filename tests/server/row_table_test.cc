@@ -76,6 +76,38 @@ void Train(RowTable& table, const std::vector<Key>& keys) {
   table.ApplyGradients(LookupAll(table, keys, LookupMode::kCreate), gradients, counts, kNow);
 }
 
+// Rows as a cut gave them away.
+class Rows final : public RowSink {
+ public:
+  explicit Rows(const RowTable& table) : table_(table) {}
+  void Take(const std::byte* row) override {
+    Row& taken = rows_[HeaderOf(row).key()];
+    EXPECT_TRUE(taken.values.empty()) << "key " << HeaderOf(row).key() << " is given away twice";
+    const std::span<const float> values = table_.layout().values(row);
+    taken = {.header = HeaderOf(row), .values = {values.begin(), values.end()}};
+    taken.header.set_flags(0);
+  }
+
+  struct Row {
+    RowHeader header;
+    std::vector<float> values;
+    friend bool operator==(const Row&, const Row&) = default;
+  };
+  const std::map<Key, Row>& all() const { return rows_; }
+
+ private:
+  const RowTable& table_;
+  std::map<Key, Row> rows_;
+};
+
+std::map<Key, Rows::Row> RowsOf(RowTable& table, CutScope scope = CutScope::kAllRows) {
+  Rows rows(table);
+  table.BeginCut(scope, rows);
+  while (table.AdvanceCut(1)) {
+  }
+  return rows.all();
+}
+
 std::vector<Key> RandomKeys(uint64_t seed, size_t n, uint64_t below) {
   Rng rng(seed);
   std::vector<Key> keys(n);
@@ -261,27 +293,15 @@ TEST(RowTableTest, RestoresEveryBitFromItsRows) {
   Train(*original, keys);
   const auto copy = MakeWholeTable(6, 64);
 
-  for (ShardId shard = 0; shard < kShards; ++shard) {
-    uint64_t rows = 0;
-    original->ForEachRow(shard, [&](const std::byte* row) {
-      ++rows;
-      ASSERT_EQ(ShardOfKey(4, HeaderOf(row).key(), kShards), shard);
-      ASSERT_TRUE(copy->Insert(HeaderOf(row), original->layout().values(row)).ok());
-    });
-    EXPECT_EQ(rows, original->row_count(shard));
+  for (const auto& [key, row] : RowsOf(*original)) {
+    ASSERT_TRUE(copy->Insert(row.header, row.values).ok());
   }
+  EXPECT_EQ(copy->row_count(), original->row_count());
   copy->set_push_count(original->push_count());
   Train(*original, keys);
   Train(*copy, keys);
 
-  ASSERT_EQ(copy->row_count(), original->row_count());
-  const auto left = LookupAll(*original, keys, LookupMode::kFindOnly);
-  const auto right = LookupAll(*copy, keys, LookupMode::kFindOnly);
-  for (size_t i = 0; i < keys.size(); ++i) {
-    ASSERT_EQ(HeaderOf(left[i]), HeaderOf(right[i]));
-    ASSERT_TRUE(
-        std::ranges::equal(original->layout().values(left[i]), copy->layout().values(right[i])));
-  }
+  EXPECT_EQ(RowsOf(*copy), RowsOf(*original));
 }
 
 TEST(RowTableTest, RefusesRowsThatDoNotFit) {
@@ -367,16 +387,106 @@ TEST(RowTableTest, ARowOfSegmentsTrainsOnFromItsSnapshot) {
   EXPECT_EQ((*first)->layout().state_floats, 2U + 1) << "z and n of FTRL, one accumulator";
 
   Train(**first, keys);
-  for (ShardId shard = 0; shard < kShards; ++shard) {
-    (*first)->ForEachRow(shard, [&](const std::byte* row) {
-      EXPECT_TRUE((*second)->Insert(HeaderOf(row), (*first)->layout().values(row)).ok());
-    });
+  for (const auto& [key, row] : RowsOf(**first)) {
+    EXPECT_TRUE((*second)->Insert(row.header, row.values).ok());
   }
   (*second)->set_push_count((*first)->push_count());
   Train(**first, keys);
   Train(**second, keys);
 
   EXPECT_EQ(WeightsOf(**first, keys), WeightsOf(**second, keys));
+}
+
+// Pushes, new keys and removals in any order between the slices of a cut; then the cut is what the
+// table was when it began, and the touched rows of the next are those that changed since.
+TEST(RowTableTest, CutsAreTheTableAtTheirMomentWhateverHappensMeanwhile) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Rng rng(seed);
+    const auto table = MakeWholeTable(3);
+    const auto change = [&] {
+      const std::vector<Key> keys = RandomKeys(rng.Next(), 1 + rng.Below(60), 3000);
+      if (rng.Below(4) == 0) {
+        for (const Key key : keys) {
+          table->Erase(key);
+        }
+      } else {
+        Train(*table, keys);
+      }
+    };
+    Train(*table, RandomKeys(seed, 5000, 3000));
+    std::map<Key, Rows::Row> before = RowsOf(*table);
+    for (int cut = 0; cut < 10; ++cut) {
+      for (uint64_t n = rng.Below(20); n > 0; --n) {
+        change();
+      }
+      const bool is_delta = rng.Below(2) == 0;
+      const std::map<Key, Rows::Row> now = [&] {
+        // A copy of the table tells what it holds: a cut would disturb the touched flags.
+        std::map<Key, Rows::Row> rows;
+        std::vector<Key> keys(3000);
+        std::iota(keys.begin(), keys.end(), 0U);
+        for (std::byte* row : LookupAll(*table, keys, LookupMode::kFindOnly)) {
+          if (row != nullptr) {
+            Rows one(*table);
+            one.Take(row);
+            rows.insert(one.all().begin(), one.all().end());
+          }
+        }
+        return rows;
+      }();
+      Rows given(*table);
+      table->BeginCut(is_delta ? CutScope::kTouchedRows : CutScope::kAllRows, given);
+      while (table->AdvanceCut(1 + rng.Below(2000))) {
+        change();
+      }
+
+      if (!is_delta) {
+        ASSERT_EQ(given.all(), now);
+      } else {
+        std::map<Key, Rows::Row> patched = before;
+        std::erase_if(patched, [&](const auto& row) { return !now.contains(row.first); });
+        for (const auto& [key, row] : given.all()) {
+          patched[key] = row;
+        }
+        ASSERT_EQ(patched, now);
+      }
+      before = now;
+    }
+  }
+}
+
+TEST(RowTableTest, ACutOfTouchedRowsLeavesOutTheOthers) {
+  const auto table = MakeWholeTable(3);
+  Train(*table, {1, 2, 3, 4});
+  RowsOf(*table);
+
+  Train(*table, {2});
+  LookupAll(*table, {9}, LookupMode::kCreate);
+  LookupAll(*table, {3}, LookupMode::kCreate);
+  const auto touched = RowsOf(*table, CutScope::kTouchedRows);
+
+  ASSERT_EQ(touched.size(), 2U);
+  EXPECT_TRUE(touched.contains(2) && touched.contains(9));
+  EXPECT_TRUE(RowsOf(*table, CutScope::kTouchedRows).empty());
+}
+
+TEST(RowTableTest, AnAbandonedCutGivesNothingMoreAndTheNextHasAllRows) {
+  const auto table = MakeWholeTable(3);
+  const std::vector<Key> keys = RandomKeys(3, 1000, 5000);
+  Train(*table, keys);
+  const auto rows = RowsOf(*table);
+  Rows abandoned(*table);
+  table->BeginCut(CutScope::kAllRows, abandoned);
+  table->AdvanceCut(1000);
+  const size_t given = abandoned.all().size();
+
+  table->AbandonCut();
+  while (table->AdvanceCut(1000)) {
+  }
+
+  EXPECT_EQ(abandoned.all().size(), given);
+  EXPECT_EQ(RowsOf(*table), rows);
 }
 
 }  // namespace
