@@ -58,7 +58,8 @@ struct Options {
   StatusOr<std::unique_ptr<Endpoint>> endpoint =
       (*transport)->Open({.name = "lane 0", .listen_address = "tcp://127.0.0.1:0"});
   CHECK(endpoint.ok()) << endpoint.status();
-  Lane lane(**endpoint, clock, fs, {.incarnation = 1});
+  SnapshotWriter snapshots(fs, SnapshotWriter::Mode::kThread);
+  Lane lane(**endpoint, clock, fs, snapshots, {.incarnation = 1});
   const std::string address = (*endpoint)->address() + "\n";
   CHECK_EQ(write(address_pipe, address.data(), address.size()),
            static_cast<ssize_t>(address.size()));

@@ -93,7 +93,8 @@ struct LedgerWorld::SimServer {
       : incarnation(++world.last_incarnation_),
         endpoint(MustOpen(world.transport_, name, "mem://" + name)),
         link_endpoint(MustOpen(world.transport_, name + ".link", "")),
-        lane(*endpoint, world.clock_, world.fs_,
+        snapshots(world.fs_, SnapshotWriter::Mode::kInline),
+        lane(*endpoint, world.clock_, world.fs_, snapshots,
              {.incarnation = incarnation, .position_check = world.options_.check}),
         link(*link_endpoint, world.clock_, Registration(*world.scheduler_),
              [](HeartbeatRequest&) {}) {}
@@ -107,6 +108,7 @@ struct LedgerWorld::SimServer {
   const Incarnation incarnation;
   std::unique_ptr<Endpoint> endpoint;
   std::unique_ptr<Endpoint> link_endpoint;
+  SnapshotWriter snapshots;
   Lane lane;
   SchedulerLink link;
 };

@@ -1,0 +1,378 @@
+// What a snapshot costs those who pull and push meanwhile, and how fast it reaches the disk.
+//
+//   bench_snapshot --rows=2000000 --dim=32 --dir=FOLDER
+//
+// The child process runs one lane and its snapshot writer; the parent is the client, over TCP
+// loopback. In turn it pulls and pushes with no snapshot and while one is written, and times every
+// request. Rows are stamps (tests/support/stamped_rows.h), so each file is also checked: no row may
+// be torn, and all rows together must show one moment. Beside it `dd` writes as many bytes with an
+// fsync, and the last file is read back into a table.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "bench/figures.h"
+#include "common/base/clock.h"
+#include "common/base/logging.h"
+#include "common/base/rng.h"
+#include "common/cluster/shard_map.h"
+#include "common/net/pending_call.h"
+#include "common/net/rpc.h"
+#include "common/net/zmq_transport.h"
+#include "server/lane.h"
+#include "server/lane_restorer.h"
+#include "tests/support/stamped_rows.h"
+
+namespace antiphon {
+namespace {
+
+constexpr uint64_t kClusterId = 1;
+constexpr uint64_t kEpoch = 1;
+constexpr uint32_t kShards = 256;
+constexpr CallOptions kPatient = {.deadline = std::chrono::hours(1),
+                                  .retry_after = std::chrono::minutes(5)};
+
+struct Options {
+  uint64_t rows = 2000000;
+  uint32_t dim = 32;
+  uint32_t keys = 2000;
+  int snapshots = 5;
+  double quiet_seconds = 3;
+  std::string dir;
+  std::string report;
+};
+
+// The server: one lane on this thread, until the parent goes.
+[[noreturn]] void Serve(int address_pipe) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  SystemClock clock;
+  PosixFileSystem fs;
+  SnapshotWriter snapshots(fs, SnapshotWriter::Mode::kThread);
+  StatusOr<std::unique_ptr<ZmqTransport>> transport = ZmqTransport::Create();
+  CHECK(transport.ok()) << transport.status();
+  StatusOr<std::unique_ptr<Endpoint>> endpoint =
+      (*transport)->Open({.name = "lane 0", .listen_address = "tcp://127.0.0.1:0"});
+  CHECK(endpoint.ok()) << endpoint.status();
+  Lane lane(**endpoint, clock, fs, snapshots, {.incarnation = 1});
+  const std::string address = (*endpoint)->address() + "\n";
+  CHECK_EQ(write(address_pipe, address.data(), address.size()),
+           static_cast<ssize_t>(address.size()));
+  for (;;) {
+    lane.Poll(std::chrono::seconds(1));
+  }
+}
+
+ConfigureRequest Configuration(const Options& options, const std::string& address) {
+  ConfigureRequest request;
+  ParameterSchema* schema = request.mutable_schema();
+  schema->set_seed(1);
+  schema->set_shard_count(kShards);
+  schema->set_chunk_floats(16384);
+  *schema->add_tables() = StampedTable(options.dim);
+  ClusterView* view = request.mutable_view();
+  view->set_cluster_id(kClusterId);
+  view->set_epoch(kEpoch);
+  view->set_shard_count(kShards);
+  view->add_lanes()->set_address(address);
+  for (const LaneId lane : AssignShards(kShards, 1)) {
+    view->add_lane_of_shard(lane);
+  }
+  return request;
+}
+
+// What one phase saw, in seconds.
+struct Latencies {
+  std::vector<double> pull;
+  std::vector<double> push;
+};
+
+class Client {
+ public:
+  Client(const std::string& address, const Options& options)
+      : options_(options),
+        transport_(std::move(ZmqTransport::Create()).value()),
+        endpoint_(transport_->Open({.name = "client", .listen_address = ""}).value()) {
+    rpc_ = std::make_unique<RpcNode>(*endpoint_, clock_, RpcOptions{.incarnation = 2}, nullptr);
+    lane_ = *endpoint_->Connect(address);
+    rpc_->SetCluster(kClusterId, kEpoch);
+    ConfigureReply configured;
+    Ask(METHOD_CONFIGURE, Configuration(options, address), {}, configured);
+    OpenPartitionRequest open;
+    open.set_partition(0);
+    open.set_lease_epoch(1);
+    OpenPartitionReply opened;
+    Ask(METHOD_OPEN_PARTITION, open, {}, opened);
+    gradients_ = Buffer::Allocate(size_t{options.keys} * options.dim * sizeof(float));
+    std::ranges::fill(gradients_.MutableAs<float>(), -1.0F);
+    counts_ = Buffer::Allocate(options.keys * sizeof(uint32_t));
+    std::ranges::fill(counts_.MutableAs<uint32_t>(), 1U << 16);
+  }
+
+  // Creates every row before the clock starts.
+  void Preload() {
+    for (uint64_t first = 0; first < options_.rows; first += options_.keys) {
+      Buffer keys = Buffer::Allocate(options_.keys * sizeof(Key));
+      for (uint64_t i = 0; i < options_.keys; ++i) {
+        keys.MutableAs<Key>()[i] = std::min(first + i, options_.rows - 1);
+      }
+      Pull(keys);
+    }
+  }
+
+  // One pull of random distinct keys and its push.
+  void Step(Latencies& seen) {
+    Buffer keys = Buffer::Allocate(options_.keys * sizeof(Key));
+    // Distinct: each from a stripe of its own.
+    const uint64_t stripe = options_.rows / options_.keys;
+    for (uint64_t i = 0; i < options_.keys; ++i) {
+      keys.MutableAs<Key>()[i] = i * stripe + rng_.Below(stripe);
+    }
+    const Time begin = clock_.Now();
+    Pull(keys);
+    const Time pulled = clock_.Now();
+    Push();
+    seen.pull.push_back(SecondsBetween(begin, pulled));
+    seen.push.push_back(SecondsBetween(pulled, clock_.Now()));
+  }
+
+  // Has the lane write its file, training meanwhile or not. Returns the seconds that it took.
+  double Snapshot(uint64_t version, Latencies* seen, SnapshotFile& file) {
+    WriteSnapshotRequest request;
+    request.set_directory(options_.dir);
+    request.set_version(version);
+    PendingCall call(*rpc_);
+    const Time begin = clock_.Now();
+    call.Start(lane_, METHOD_WRITE_SNAPSHOT, request, {}, kPatient);
+    while (!call.ready()) {
+      if (seen != nullptr) {
+        Step(*seen);
+      } else {
+        rpc_->Poll(std::chrono::milliseconds(100));
+      }
+    }
+    WriteSnapshotReply reply;
+    const Status status = call.Take(reply, nullptr);
+    CHECK(status.ok()) << status;
+    file = reply.file();
+    return SecondsBetween(begin, clock_.Now());
+  }
+
+  SystemClock& clock() { return clock_; }
+
+ private:
+  void Pull(const Buffer& keys) {
+    PullRequest request;
+    request.set_step(++step_);
+    request.set_purpose(PURPOSE_TRAIN);
+    TableSlice* slice = request.add_tables();
+    slice->set_table(0);
+    slice->set_count(options_.keys);
+    PullReply reply;
+    Ask(METHOD_PULL, request, {&keys, 1}, reply);
+  }
+
+  void Push() {
+    PushRequest request;
+    request.set_step(step_);
+    request.set_partition(0);
+    request.set_lease_epoch(1);
+    request.set_begin(position_);
+    request.set_end(++position_);
+    TableSlice* slice = request.add_tables();
+    slice->set_table(0);
+    slice->set_count(options_.keys);
+    const std::array<Buffer, 3> frames = {gradients_, counts_, Buffer()};
+    PushReply reply;
+    Ask(METHOD_PUSH, request, frames, reply);
+    CHECK_EQ(reply.outcome(), PushReply::APPLIED);
+  }
+
+  template <typename Reply>
+  void Ask(Method method, const google::protobuf::MessageLite& meta, std::span<const Buffer> bulk,
+           Reply& reply) {
+    PendingCall call(*rpc_);
+    call.Start(lane_, method, meta, bulk, {});
+    while (!call.ready()) {
+      rpc_->Poll(std::chrono::seconds(1));
+    }
+    const Status status = call.Take(reply, nullptr);
+    CHECK(status.ok()) << status;
+  }
+
+  const Options options_;
+  SystemClock clock_;
+  std::unique_ptr<ZmqTransport> transport_;
+  std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<RpcNode> rpc_;
+  PeerId lane_ = 0;
+  Rng rng_{1};
+  uint64_t step_ = 0;
+  Position position_ = 0;
+  Buffer gradients_;
+  Buffer counts_;
+};
+
+// Seconds that dd needs for as many bytes, fsync included.
+double SecondsOfDd(SystemClock& clock, const std::string& dir, uint64_t bytes) {
+  const std::string path = dir + "/dd";
+  const std::string command = "dd if=/dev/zero of='" + path +
+                              "' bs=1M count=" + std::to_string(bytes >> 20) +
+                              " conv=fsync 2>/dev/null";
+  const Time begin = clock.Now();
+  CHECK_EQ(std::system(command.c_str()), 0) << command;
+  const double seconds = SecondsBetween(begin, clock.Now());
+  std::filesystem::remove(path);
+  return seconds;
+}
+
+double SecondsOfRestore(SystemClock& clock, const Options& options, const SnapshotFile& file) {
+  PosixFileSystem fs;
+  const Time begin = clock.Now();
+  StatusOr<std::unique_ptr<LaneStore>> store = LaneStore::Create(Configuration(options, "mem://"));
+  CHECK(store.ok()) << store.status();
+  LaneRestorer restorer(fs, **store);
+  Status status = restorer.ReadFile(options.dir, file);
+  CHECK(status.ok()) << status;
+  status = restorer.Finish();
+  CHECK(status.ok()) << status;
+  return SecondsBetween(begin, clock.Now());
+}
+
+nlohmann::json Describe(const char* name, const std::vector<double>& quiet,
+                        const std::vector<double>& busy) {
+  const double quiet_p99 = Quantile(quiet, 0.99);
+  const double busy_p99 = Quantile(busy, 0.99);
+  std::printf(
+      "%s: p50 %.2f ms, p99 %.2f, max %.2f; during snapshots p50 %.2f, p99 %.2f (%.2f x), "
+      "max %.2f (%zu and %zu requests)\n",
+      name, 1e3 * Median(quiet), 1e3 * quiet_p99, 1e3 * Quantile(quiet, 1), 1e3 * Median(busy),
+      1e3 * busy_p99, busy_p99 / quiet_p99, 1e3 * Quantile(busy, 1), quiet.size(), busy.size());
+  return {{"p50_ms", 1e3 * Median(quiet)},      {"p99_ms", 1e3 * quiet_p99},
+          {"max_ms", 1e3 * Quantile(quiet, 1)}, {"snapshot_p50_ms", 1e3 * Median(busy)},
+          {"snapshot_p99_ms", 1e3 * busy_p99},  {"snapshot_max_ms", 1e3 * Quantile(busy, 1)}};
+}
+
+void Measure(const std::string& address, const Options& options, const std::string& command) {
+  Client client(address, options);
+  client.Preload();
+  PosixFileSystem fs;
+  Latencies quiet;
+  Latencies busy;
+  std::vector<double> busy_seconds;
+  std::vector<double> idle_seconds;
+  std::vector<double> dd_seconds;
+  SnapshotFile file;
+  StampCheck total;
+  for (int round = 1; round <= options.snapshots; ++round) {
+    const Time until =
+        client.clock().Now() +
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.quiet_seconds));
+    while (client.clock().Now() < until) {
+      client.Step(quiet);
+    }
+    busy_seconds.push_back(client.Snapshot(2 * static_cast<uint64_t>(round), &busy, file));
+    const StatusOr<StampCheck> check = CheckStamps(fs, options.dir, file);
+    CHECK(check.ok()) << check.status();
+    CHECK_EQ(check->updates, static_cast<double>(check->through * options.keys))
+        << "the file is not of one moment";
+    total.rows += check->rows;
+    total.torn += check->torn;
+    total.updates = check->updates;
+    std::filesystem::remove(options.dir + "/" + file.name());
+    idle_seconds.push_back(client.Snapshot(2 * static_cast<uint64_t>(round) + 1, nullptr, file));
+    const double restored =
+        round == options.snapshots ? SecondsOfRestore(client.clock(), options, file) : 0;
+    std::filesystem::remove(options.dir + "/" + file.name());
+    dd_seconds.push_back(SecondsOfDd(client.clock(), options.dir, file.bytes()));
+    if (restored > 0) {
+      PrintHeading(command);
+      std::printf("restore: %.2f M rows/s, %.0f MB/s\n",
+                  1e-6 * static_cast<double>(file.rows()) / restored,
+                  1e-6 * static_cast<double>(file.bytes()) / restored);
+    }
+  }
+  const double megabytes = 1e-6 * static_cast<double>(file.bytes());
+  nlohmann::json figures = {{"machine", DescribeMachine()},
+                            {"megabytes", megabytes},
+                            {"rows_checked", total.rows},
+                            {"rows_torn", total.torn},
+                            {"updates", total.updates}};
+  figures["pull"] = Describe("pull", quiet.pull, busy.pull);
+  figures["push"] = Describe("push", quiet.push, busy.push);
+  PrintFigure("snapshot while training, MB/s", megabytes, busy_seconds);
+  PrintFigure("snapshot of a lane at rest, MB/s", megabytes, idle_seconds);
+  PrintFigure("dd conv=fsync, MB/s", megabytes, dd_seconds);
+  std::printf("share of dd: %.2f while training, %.2f at rest\n",
+              Median(dd_seconds) / Median(busy_seconds), Median(dd_seconds) / Median(idle_seconds));
+  std::printf("%.0f updates, %llu rows read back, %llu torn\n", total.updates,
+              static_cast<unsigned long long>(total.rows),
+              static_cast<unsigned long long>(total.torn));
+  CHECK_EQ(total.torn, 0U);
+  if (!options.report.empty()) {
+    std::ofstream(options.report) << figures.dump(1) << "\n";
+  }
+}
+
+int Run(const Options& options, const std::string& command) {
+  int pipe_fds[2];
+  CHECK_EQ(pipe(pipe_fds), 0);
+  const pid_t server = fork();
+  CHECK_GE(server, 0);
+  if (server == 0) {
+    close(pipe_fds[0]);
+    Serve(pipe_fds[1]);
+  }
+  close(pipe_fds[1]);
+  std::string address;
+  for (char c = 0; read(pipe_fds[0], &c, 1) == 1 && c != '\n';) {
+    address += c;
+  }
+  close(pipe_fds[0]);
+  Measure(address, options, command);
+  kill(server, SIGTERM);
+  waitpid(server, nullptr, 0);
+  return 0;
+}
+
+}  // namespace
+}  // namespace antiphon
+
+int main(int argc, char** argv) {
+  antiphon::Options options;
+  CLI::App app("Pulls and pushes while snapshots are written.");
+  app.add_option("--rows", options.rows, "rows of the table")->check(CLI::Range(1, 100000000));
+  app.add_option("--dim", options.dim, "floats of a row")->check(CLI::Range(1, 1024));
+  app.add_option("--keys", options.keys, "distinct keys of a request")
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--snapshots", options.snapshots, "snapshots under load")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--quiet_seconds", options.quiet_seconds, "of training before each of them")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--dir", options.dir,
+                 "existing folder for the files, on the disk that is measured")
+      ->required();
+  app.add_option("--report", options.report, "write the figures there as JSON");
+  CLI11_PARSE(app, argc, argv);
+  if (options.rows < options.keys) {
+    std::cerr << "bench_snapshot: error: --rows must be at least --keys\n";
+    return 64;
+  }
+  std::string command;
+  for (int i = 0; i < argc; ++i) {
+    command += (i > 0 ? " " : "") + std::string(argv[i]);
+  }
+  return antiphon::Run(options, command);
+}
