@@ -27,6 +27,10 @@ Status CheckPlatformOptions(const PlatformOptions& options) {
     return InvalidArgumentError("harmony is " + std::to_string(options.harmony) +
                                 ", expected a number from 0 to 2");
   }
+  if (!(options.drift >= 0 && options.drift <= 20)) {
+    return InvalidArgumentError("drift is " + std::to_string(options.drift) +
+                                ", expected a number from 0 to 20");
+  }
   return Status();
 }
 

@@ -16,6 +16,8 @@ struct PlatformOptions {
   int texts = 4;
   // The deviation that avatar and text bring to the click by how they go together.
   double harmony = 0;
+  // How much more than usual tastes change over the period.
+  double drift = 1;
 };
 
 // Names the option that is out of range and the range.

@@ -6,8 +6,9 @@ namespace antiphon {
 namespace {
 
 constexpr int kContentDecimals = 2;
+constexpr char kRequestAndTime[] = "request_id,time_ms,";
 constexpr char kUntilHost[] =
-    "request_id,time_ms,hour,scene,position,"
+    "hour,scene,position,"
     "user_id,age_band,city,language,device,favourite,"
     "host_id,host_category,host_level,host_language,host_fans";
 
@@ -77,7 +78,7 @@ SampleCsv::SampleCsv(const Platform& platform) {
 }
 
 std::string SampleCsv::Header() {
-  std::string header = std::string(kUntilHost) + ",avatar_id,avatar,text_id,text";
+  std::string header = kRequestAndTime + FeatureHeader();
   for (const Task task : kTasks) {
     header.append(",").append(TaskName(task));
   }
@@ -85,15 +86,22 @@ std::string SampleCsv::Header() {
 }
 
 std::string SampleCsv::RequestHeader() {
-  return std::string(kUntilHost) + "\n";
+  return std::string(kRequestAndTime) + kUntilHost + "\n";
+}
+
+std::string SampleCsv::FeatureHeader() {
+  return std::string(kUntilHost) + ",avatar_id,avatar,text_id,text";
+}
+
+void SampleCsv::AppendRequestAndTime(const Impression& impression, std::string& text) {
+  AppendNumber(impression.request_id, text);
+  text.push_back(',');
+  AppendNumber(impression.showing.moment.time_ms, text);
+  text.push_back(',');
 }
 
 void SampleCsv::AppendUntilHost(const Impression& impression, std::string& text) const {
   const Showing& showing = impression.showing;
-  AppendNumber(impression.request_id, text);
-  text.push_back(',');
-  AppendNumber(showing.moment.time_ms, text);
-  text.push_back(',');
   AppendNumber(showing.moment.hour, text);
   text.push_back(',');
   text.append(SceneName(showing.scene));
@@ -106,11 +114,12 @@ void SampleCsv::AppendUntilHost(const Impression& impression, std::string& text)
 }
 
 void SampleCsv::AppendRequest(const Impression& impression, std::string& text) const {
+  AppendRequestAndTime(impression, text);
   AppendUntilHost(impression, text);
   text.push_back('\n');
 }
 
-void SampleCsv::Append(const Impression& impression, std::string& text) const {
+void SampleCsv::AppendFeatures(const Impression& impression, std::string& text) const {
   const Showing& showing = impression.showing;
   const HostText& host = hosts_[showing.host->id];
   AppendUntilHost(impression, text);
@@ -118,6 +127,11 @@ void SampleCsv::Append(const Impression& impression, std::string& text) const {
   text.append(host.avatars[static_cast<size_t>(showing.avatar)]);
   text.push_back(',');
   text.append(host.texts[static_cast<size_t>(showing.text)]);
+}
+
+void SampleCsv::Append(const Impression& impression, std::string& text) const {
+  AppendRequestAndTime(impression, text);
+  AppendFeatures(impression, text);
   for (const bool label : impression.labels) {
     text.append(label ? ",1" : ",0");
   }

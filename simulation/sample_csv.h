@@ -26,6 +26,11 @@ class SampleCsv {
   static std::string RequestHeader();
   void AppendRequest(const Impression& impression, std::string& text) const;
 
+  // What a model may know when a host is shown: without request, time and labels, and without the
+  // line's end.
+  static std::string FeatureHeader();
+  void AppendFeatures(const Impression& impression, std::string& text) const;
+
   // "host_id,avatar_id,avatar" and "host_id,text_id,text", a line each.
   std::string AvatarFile() const;
   std::string TextFile() const;
@@ -37,7 +42,9 @@ class SampleCsv {
     std::vector<std::string> texts;
   };
 
+  // From the hour to the host.
   void AppendUntilHost(const Impression& impression, std::string& text) const;
+  static void AppendRequestAndTime(const Impression& impression, std::string& text);
   std::string ContentFile(const char* header, std::vector<std::string> HostText::*contents) const;
 
   std::vector<std::string> users_;

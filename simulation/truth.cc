@@ -98,7 +98,8 @@ double SolveConstant(std::span<const double> logits, std::span<const double> wei
 
 }  // namespace
 
-Truth::Truth(uint64_t seed, double harmony) : effects_{}, harmony_(harmony) {
+Truth::Truth(uint64_t seed, double harmony, double drift)
+    : effects_{}, harmony_(harmony), drift_(drift) {
   Rng harmony_rng(Mix64(seed, kHarmonyStream));
   harmony_weights_ = NormalArray<kVectorDims>(harmony_rng);
   Rng rng(Mix64(seed, kTruthStream));
@@ -166,7 +167,7 @@ double Truth::LogitWithoutConstant(Task task, const Showing& showing) const {
   const double rhythm =
       M_SQRT2 *
       std::cos(2 * M_PI * (showing.moment.hour - effects.peak_hour[category]) / kHoursADay);
-  const double drift = showing.moment.progress - 0.5;
+  const double drift = drift_ * (showing.moment.progress - 0.5);
 
   return s.match[t] * match + s.propensity[t] * user.propensity[t] + s.appeal[t] * host.appeal[t] +
          s.avatar[t] * avatar + s.text[t] * text + harmony +

@@ -19,8 +19,8 @@ using TaskLogits = std::array<double, kTaskCount>;
 
 class Truth {
  public:
-  // `harmony` as in PlatformOptions.
-  Truth(uint64_t seed, double harmony);
+  // `harmony` and `drift` as in PlatformOptions.
+  Truth(uint64_t seed, double harmony, double drift);
 
   // Sets the constants of `scene` so that `traffic`, showings in that scene, has the target rates.
   void Calibrate(Scene scene, std::span<const Showing> traffic);
@@ -44,6 +44,7 @@ class Truth {
 
   std::array<TaskEffects, kTaskCount> effects_;
   double harmony_;
+  double drift_;
   ContentVector harmony_weights_;
 };
 

@@ -63,11 +63,11 @@ void TrainCounts::Add(const Impression& impression) {
 
 std::string TruthReport(const PlatformOptions& options, int64_t requests, const TrainCounts& train,
                         const ScoreBoard& eval) {
-  const Json report = {{"seed", options.seed},       {"days", options.days},
-                       {"users", options.users},     {"hosts", options.hosts},
-                       {"avatars", options.avatars}, {"texts", options.texts},
-                       {"harmony", options.harmony}, {"requests", requests},
-                       {"train", TrainJson(train)},  {"eval", EvalJson(eval)}};
+  const Json report = {
+      {"seed", options.seed},       {"days", options.days},       {"users", options.users},
+      {"hosts", options.hosts},     {"avatars", options.avatars}, {"texts", options.texts},
+      {"harmony", options.harmony}, {"drift", options.drift},     {"requests", requests},
+      {"train", TrainJson(train)},  {"eval", EvalJson(eval)}};
   constexpr int kIndent = 2;
   return report.dump(kIndent) + "\n";
 }
@@ -92,7 +92,9 @@ StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json) {
                                    .hosts = json.at("hosts").get<int>(),
                                    .avatars = json.at("avatars").get<int>(),
                                    .texts = json.at("texts").get<int>(),
-                                   .harmony = json.at("harmony").get<double>()},
+                                   .harmony = json.at("harmony").get<double>(),
+                                   // Samples of before there was this option have none.
+                                   .drift = json.value("drift", 1.0)},
                        .requests = json.at("requests").get<int64_t>(),
                        .eval_samples = json.at(eval_samples).get<int64_t>()};
   return told;

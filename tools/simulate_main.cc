@@ -12,10 +12,14 @@
 #include "common/base/clock.h"
 #include "common/base/file_system.h"
 #include "common/base/logging.h"
+#include "common/base/mutex.h"
+#include "common/base/signals.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
 #include "simulation/comparison.h"
 #include "simulation/conditional_judgement.h"
+#include "simulation/event_files.h"
+#include "simulation/event_stream.h"
 #include "simulation/judgement.h"
 #include "simulation/platform.h"
 #include "simulation/sample_set.h"
@@ -33,9 +37,21 @@ DEFINE_int32(avatars, 4, "avatars of each host");
 DEFINE_int32(texts, 4, "texts of each host");
 DEFINE_double(harmony, 0,
               "deviation that avatar and text bring to the click by how they go together");
+DEFINE_double(drift, 1, "how much more than usual tastes change over the period");
 DEFINE_int64(requests, 0, "requests of four hosts to choose triplets for, as --judge judges them");
 DEFINE_int64(samples_per_file, 131072, "training samples of one file");
 DEFINE_string(compress, "none", "none, or zstd");
+DEFINE_bool(stream, false,
+            "write impressions and feedback apart, as events, into folders of segments");
+DEFINE_int32(partitions, 2, "with --stream: folders of each kind of event");
+DEFINE_bool(together, false, "with --stream: feedback goes where its impression went");
+DEFINE_string(delays, "",
+              "with --stream: mean seconds to the click and from it to the others, such as "
+              "click:8,gift:600");
+DEFINE_double(out_of_order_seconds, 2, "with --stream: how much later than others events arrive");
+DEFINE_double(speed, 0, "with --stream: event seconds a second; 0 is as fast as possible");
+DEFINE_int64(segment_events, 20000, "with --stream: events of one segment");
+DEFINE_int64(segment_ms, 1000, "with --speed: segments end after so long, too");
 DEFINE_bool(force, false, "replace the samples that --out already has");
 DEFINE_string(compare, "", "report of a training run: compare it with --truth, write no samples");
 DEFINE_string(truth, "", "truth.json of the samples that the run was trained on");
@@ -74,6 +90,8 @@ constexpr char kUsage[] =
     "\n"
     "  ps_simulate --out=DIR [--samples=N] [--eval_samples=N] [--seed=S] [--days=D]\n"
     "      writes DIR/train-*.csv, DIR/eval.csv and DIR/truth.json (docs/simulation.md)\n"
+    "  ps_simulate --stream --out=DIR [--samples=N] [--speed=X] [--partitions=P] [--delays=...]\n"
+    "      writes DIR/impressions-*, DIR/feedback-* and DIR/truth, folders of segments that grow\n"
     "  ps_simulate --compare=REPORT.json --truth=DIR/truth.json [--require_click_share=0.9]\n"
     "      prints what a training run reached of the attainable AUC\n"
     "  ps_simulate --judge=CHOSEN.csv --truth=DIR/truth.json\n"
@@ -113,6 +131,81 @@ int ExitCodeOf(const Status& status) {
   }
 }
 
+PlatformOptions PlatformFromFlags() {
+  return {.seed = FLAGS_seed,
+          .days = FLAGS_days,
+          .users = FLAGS_users,
+          .hosts = FLAGS_hosts,
+          .avatars = FLAGS_avatars,
+          .texts = FLAGS_texts,
+          .harmony = FLAGS_harmony,
+          .drift = FLAGS_drift};
+}
+
+// Waits for time to pass, or for a signal that ends it.
+class Pause {
+ public:
+  void Break() AP_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    is_broken_ = true;
+    changed_.SignalAll();
+  }
+
+  // False when it was broken.
+  bool For(Duration duration) AP_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    if (!is_broken_) {
+      changed_.WaitFor(mu_, duration);
+    }
+    return !is_broken_;
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool is_broken_ AP_GUARDED_BY(mu_) = false;
+};
+
+int Stream() {
+  SystemClock clock;
+  PosixFileSystem fs;
+  const StatusOr<std::unique_ptr<Platform>> platform = Platform::Create(PlatformFromFlags());
+  if (!platform.ok()) {
+    return Fail(platform.status(), kExitUsage);
+  }
+  EventStreamOptions events = {.impressions = FLAGS_samples};
+  if (!FLAGS_delays.empty()) {
+    const Status delays = SetDelays(FLAGS_delays, events);
+    if (!delays.ok()) {
+      return Fail(delays, kExitUsage);
+    }
+  }
+  Pause pause;
+  const StatusOr<std::unique_ptr<SignalWatcher>> signals =
+      SignalWatcher::Start([&pause](int) { pause.Break(); });
+  if (!signals.ok()) {
+    return Fail(signals.status(), kExitIo);
+  }
+  const EventFilesOptions options = {.directory = FLAGS_out,
+                                     .partitions = FLAGS_partitions,
+                                     .together = FLAGS_together,
+                                     .segment_events = FLAGS_segment_events,
+                                     .out_of_order_seconds = FLAGS_out_of_order_seconds,
+                                     .speed = FLAGS_speed,
+                                     .segment_every = std::chrono::milliseconds(FLAGS_segment_ms)};
+  const Time begin = clock.Now();
+  const StatusOr<EventFilesCounts> counts =
+      WriteEventFiles(**platform, events, options, fs, clock,
+                      [&pause](Duration duration) { return pause.For(duration); });
+  if (!counts.ok()) {
+    return Fail(counts.status(), ExitCodeOf(counts.status()));
+  }
+  std::printf("%s: %lld impressions and %lld feedback events in %.1f s\n", FLAGS_out.c_str(),
+              static_cast<long long>(counts->impressions), static_cast<long long>(counts->feedback),
+              SecondsBetween(begin, clock.Now()));
+  return 0;
+}
+
 int Simulate() {
   SystemClock clock;
   const Time begin = clock.Now();
@@ -120,13 +213,7 @@ int Simulate() {
     return Fail(InvalidArgumentError("--compress is " + FLAGS_compress + ", expected none or zstd"),
                 kExitUsage);
   }
-  StatusOr<std::unique_ptr<Platform>> platform = Platform::Create({.seed = FLAGS_seed,
-                                                                   .days = FLAGS_days,
-                                                                   .users = FLAGS_users,
-                                                                   .hosts = FLAGS_hosts,
-                                                                   .avatars = FLAGS_avatars,
-                                                                   .texts = FLAGS_texts,
-                                                                   .harmony = FLAGS_harmony});
+  StatusOr<std::unique_ptr<Platform>> platform = Platform::Create(PlatformFromFlags());
   if (!platform.ok()) {
     return Fail(platform.status(), kExitUsage);
   }
@@ -246,7 +333,7 @@ int Run(int argc, char** argv) {
   if (FLAGS_out.empty()) {
     return Fail(InvalidArgumentError("--out=DIR is missing; see --help"), kExitUsage);
   }
-  return Simulate();
+  return FLAGS_stream ? Stream() : Simulate();
 }
 
 }  // namespace
