@@ -1,5 +1,6 @@
 #include "common/math/pair_metrics.h"
 
+#include <cmath>
 #include <limits>
 
 namespace antiphon {
@@ -9,7 +10,7 @@ void PairMetrics::Add(std::span<const Sample> request) {
   for (const Sample& better : request) {
     for (const Sample& worse : request) {
       if (better.label > worse.label) {
-        ++pairs_;
+        pairs_ += 1;
         in_order_ += better.score > worse.score ? 1 : better.score == worse.score ? 0.5 : 0;
       }
     }
@@ -22,6 +23,11 @@ void PairMetrics::Merge(const PairMetrics& other) {
   in_order_ += other.in_order_;
 }
 
+void PairMetrics::Fade(double factor) {
+  pairs_ *= factor;
+  in_order_ *= factor;
+}
+
 void PairMetrics::ToProto(PairSums& out) const {
   out.set_samples(samples_);
   out.set_pairs(pairs_);
@@ -29,7 +35,7 @@ void PairMetrics::ToProto(PairSums& out) const {
 }
 
 StatusOr<PairMetrics> PairMetrics::FromProto(const PairSums& in) {
-  if (!(in.in_order() >= 0 && in.in_order() <= static_cast<double>(in.pairs()))) {
+  if (!(in.in_order() >= 0 && in.in_order() <= in.pairs() && std::isfinite(in.pairs()))) {
     return InvalidArgumentError("pair metrics: " + std::to_string(in.in_order()) + " of " +
                                 std::to_string(in.pairs()) + " pairs in order");
   }
@@ -41,8 +47,7 @@ StatusOr<PairMetrics> PairMetrics::FromProto(const PairSums& in) {
 }
 
 double PairMetrics::Accuracy() const {
-  return pairs_ > 0 ? in_order_ / static_cast<double>(pairs_)
-                    : std::numeric_limits<double>::quiet_NaN();
+  return pairs_ > 0 ? in_order_ / pairs_ : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace antiphon

@@ -23,6 +23,9 @@ class PairMetrics {
 
   void Merge(const PairMetrics& other);
 
+  // Multiplies the weight of every pair; count() stays the number of samples that were ever added.
+  void Fade(double factor);
+
   void ToProto(PairSums& out) const;
   // InvalidArgument when the message contradicts itself. It may come from outside.
   static StatusOr<PairMetrics> FromProto(const PairSums& in);
@@ -34,7 +37,7 @@ class PairMetrics {
 
  private:
   uint64_t samples_ = 0;
-  uint64_t pairs_ = 0;
+  double pairs_ = 0;
   double in_order_ = 0;
 };
 

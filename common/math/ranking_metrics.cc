@@ -104,6 +104,21 @@ void RankingMetrics::Merge(const RankingMetrics& other) {
   }
 }
 
+void RankingMetrics::Fade(double factor) {
+  weight_ *= factor;
+  positives_ *= factor;
+  predicted_ *= factor;
+  loss_ *= factor;
+  for (double& negative : bucket_negative_) {
+    negative *= factor;
+  }
+  for (double& positive : bucket_positive_) {
+    positive *= factor;
+  }
+  pairs_ = std::vector<Pair>();
+  users_.clear();
+}
+
 void RankingMetrics::AddToBucket(size_t bucket, double negative, double positive) {
   if (bucket_negative_.empty()) {
     bucket_negative_.resize(kLogitBuckets);

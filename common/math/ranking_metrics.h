@@ -37,6 +37,10 @@ class RankingMetrics {
 
   void Merge(const RankingMetrics& other);
 
+  // Multiplies every weight; count() stays the number of samples that were ever added. Pairs, and
+  // with them exact AUC and GAUC, are gone afterwards.
+  void Fade(double factor);
+
   // Adds all sums to the fields of `out`; `out.task` and `out.scene` are the caller's.
   void ToProto(TaskMetrics& out) const;
   // InvalidArgument when the message contradicts itself. It may come from outside.

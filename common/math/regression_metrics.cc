@@ -39,6 +39,14 @@ void RegressionMetrics::Merge(const RegressionMetrics& other) {
   absolute_error_ += other.absolute_error_;
 }
 
+void RegressionMetrics::Fade(double factor) {
+  weight_ *= factor;
+  label_ *= factor;
+  predicted_ *= factor;
+  squared_error_ *= factor;
+  absolute_error_ *= factor;
+}
+
 void RegressionMetrics::ToProto(RegressionSums& out) const {
   out.set_count(count_);
   out.set_weight(weight_);

@@ -18,6 +18,9 @@ class RegressionMetrics {
 
   void Merge(const RegressionMetrics& other);
 
+  // Multiplies every weight; count() stays the number of samples that were ever added.
+  void Fade(double factor);
+
   void ToProto(RegressionSums& out) const;
   // InvalidArgument when the message contradicts itself. It may come from outside.
   static StatusOr<RegressionMetrics> FromProto(const RegressionSums& in);

@@ -25,6 +25,13 @@ struct TaskSums {
     order.Merge(other.order);
   }
 
+  // Multiplies every weight, see RankingMetrics::Fade.
+  void Fade(double factor) {
+    probability.Fade(factor);
+    number.Fade(factor);
+    order.Fade(factor);
+  }
+
   // `out.task` and `out.scene` are the caller's.
   void ToProto(TaskMetrics& out) const {
     probability.ToProto(out);

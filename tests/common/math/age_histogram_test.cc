@@ -1,0 +1,57 @@
+#include "common/math/age_histogram.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+namespace antiphon {
+namespace {
+
+TEST(AgeHistogramTest, QuantilesAreRightToAFifth) {
+  AgeHistogram ages;
+  for (int64_t age = 1; age <= 10'000; ++age) {
+    ages.Add(age);
+  }
+
+  for (const double q : {0.01, 0.5, 0.9, 0.99}) {
+    EXPECT_GE(ages.Quantile(q), q * 10'000 - 1) << q;
+    EXPECT_LE(ages.Quantile(q), q * 10'000 * 1.2 + 2) << q;
+  }
+}
+
+TEST(AgeHistogramTest, ExtremesHaveTheirBuckets) {
+  AgeHistogram ages;
+  EXPECT_TRUE(std::isnan(ages.Quantile(0.5)));
+  ages.Add(-5);
+  EXPECT_EQ(ages.Quantile(1), 0);
+  ages.Add(int64_t{1} << 60);
+  EXPECT_GT(ages.Quantile(1), 1e12);
+}
+
+TEST(AgeHistogramTest, MergesAndCrossesTheWire) {
+  AgeHistogram ages;
+  ages.Add(100, 3);
+  AgeHistogram others;
+  others.Add(100'000);
+  ages.Merge(others);
+  SampleAges message;
+  ages.ToProto(message);
+
+  const StatusOr<AgeHistogram> read = AgeHistogram::FromProto(message);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->count(), 4u);
+  EXPECT_DOUBLE_EQ(read->Quantile(0.5), ages.Quantile(0.5));
+  EXPECT_DOUBLE_EQ(read->Quantile(1), ages.Quantile(1));
+}
+
+TEST(AgeHistogramTest, RefusesWhatContradictsItself) {
+  SampleAges message;
+  message.add_bucket(1);
+  EXPECT_FALSE(AgeHistogram::FromProto(message).ok());
+  message.set_bucket(0, 1'000'000);
+  message.add_count(1);
+  EXPECT_FALSE(AgeHistogram::FromProto(message).ok());
+}
+
+}  // namespace
+}  // namespace antiphon
