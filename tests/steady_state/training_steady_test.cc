@@ -13,6 +13,7 @@
 #include "models/model_runner.h"
 #include "models/parameter_schema.h"
 #include "server/lane.h"
+#include "server/snapshot_writer.h"
 #include "tests/models/sample_job.h"
 #include "tests/steady_state/allocation_counter.h"
 #include "tests/support/fake_clock.h"
@@ -103,7 +104,7 @@ class TrainingSteadyTest : public testing::Test {
       view_.add_lanes()->set_address(address);
       lane_endpoints_.push_back(
           transport_.Open({.name = "lane", .listen_address = address}).value());
-      lanes_.push_back(std::make_unique<Lane>(*lane_endpoints_.back(), clock_, fs_,
+      lanes_.push_back(std::make_unique<Lane>(*lane_endpoints_.back(), clock_, fs_, snapshots_,
                                               LaneOptions{.incarnation = 10 + lane}));
       peers_.push_back(endpoint_->Connect(address).value());
     }
@@ -177,6 +178,7 @@ class TrainingSteadyTest : public testing::Test {
   ClusterView view_;
   FakeClock clock_;
   MemoryFileSystem fs_;
+  SnapshotWriter snapshots_{fs_, SnapshotWriter::Mode::kInline};
   MemoryTransport transport_{clock_};
   std::unique_ptr<Endpoint> endpoint_;
   std::unique_ptr<RpcNode> rpc_;
