@@ -16,6 +16,7 @@
 #include "models/model_config.h"
 #include "models/pair_fields.h"
 #include "models/triplet_input.h"
+#include "models/watch_check.h"
 
 namespace antiphon {
 namespace {
@@ -55,6 +56,7 @@ class ModelChecker {
     CheckFm(*field);
     CheckTriplet();
     CheckLosses(job_, checks_);
+    CheckWatch(job_, checks_);
     CheckScenes();
     return checks_.Take();
   }

@@ -192,6 +192,9 @@ Status Conductor::ApplyReport(const ReportRequest& request, const MetricsDelta& 
     // The partition counts all the same: what was trained is trained, whatever was measured of it.
     LOG(WARNING) << "metrics of " << members_.Find(sender)->Name() << " are left out: " << added;
   }
+  for (const std::string& news : metrics_->TakeNews()) {
+    LOG(WARNING) << news;
+  }
   if (evaluates && request.done()) {
     metrics_->CountEvaluation(sender);
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <utility>
 
 namespace antiphon {
 namespace {
@@ -9,66 +11,40 @@ namespace {
 // Reasons come from peers; a job has a few dozen at most.
 constexpr size_t kMaxReasons = 256;
 
-GaucReduction ReductionOf(const Gauc& gauc) {
-  switch (gauc.reduction()) {
-    case Gauc::MEAN:
-      return GaucReduction::kMean;
-    case Gauc::MEAN_BY_POSITIVE_NUM:
-      return GaucReduction::kMeanByPositiveNum;
-    case Gauc::MEAN_BY_SAMPLE_NUM:
-      break;
-  }
-  return GaucReduction::kMeanBySampleNum;
-}
-
-MetricSummary SummaryOf(const TaskSums& sums, const TrainingPlan& plan) {
-  const RankingMetrics& metrics = sums.probability;
-  MetricSummary summary;
-  summary.samples = sums.count();
-  summary.auc = metrics.Auc();
-  summary.logloss = metrics.LogLoss();
-  summary.pcoc = sums.number.count() > 0 ? sums.number.Ratio() : metrics.Pcoc();
-  summary.ne = metrics.Ne();
-  summary.gauc = plan.has_gauc() && metrics.has_users() ? metrics.Gauc(ReductionOf(plan.gauc()))
-                                                        : std::numeric_limits<double>::quiet_NaN();
-  summary.mse = sums.number.MeanSquaredError();
-  summary.mae = sums.number.MeanAbsoluteError();
-  summary.pair_accuracy = sums.order.Accuracy();
-  return summary;
-}
-
 }  // namespace
 
 MetricsBoard::MetricsBoard(std::shared_ptr<const TrainingPlan> plan)
     : plan_(std::move(plan)),
-      scenes_(static_cast<size_t>(std::max(1, plan_->scenes_size()))),
-      training_(NewSums()),
-      older_(NewSums()),
-      newer_(NewSums()),
-      evaluation_(NewSums()) {}
-
-MetricsBoard::Sums MetricsBoard::NewSums() const {
-  return Sums(static_cast<size_t>(plan_->tasks_size()) * scenes_);
+      training_(NewSceneSums(*plan_)),
+      older_(NewSceneSums(*plan_)),
+      newer_(NewSceneSums(*plan_)),
+      evaluation_(NewSceneSums(*plan_)) {
+  if (plan_->has_watch() || plan_->promotion_size() > 0) {
+    windows_ = std::make_unique<MetricWindows>(plan_);
+  }
 }
 
 StatusOr<MetricsBoard::Parsed> MetricsBoard::Parse(const MetricsDelta& delta) const {
+  const size_t scenes = SceneCount(*plan_);
   Parsed parsed;
   for (const TaskMetrics& part : delta.tasks()) {
-    if (part.task() >= static_cast<uint32_t>(plan_->tasks_size()) || part.scene() >= scenes_) {
+    if (part.task() >= static_cast<uint32_t>(plan_->tasks_size()) || part.scene() >= scenes) {
       return InvalidArgumentError("metrics of task " + std::to_string(part.task()) + ", scene " +
                                   std::to_string(part.scene()) + ": the plan has " +
                                   std::to_string(plan_->tasks_size()) + " tasks and " +
-                                  std::to_string(scenes_) + " scenes");
+                                  std::to_string(scenes) + " scenes");
     }
     AP_ASSIGN_OR_RETURN(TaskSums sums, TaskSums::FromProto(part));
-    parsed.emplace_back(part.task() * scenes_ + part.scene(), std::move(sums));
+    parsed.push_back({.index = part.task() * scenes + part.scene(),
+                      .window = part.has_window() ? std::optional(part.window()) : std::nullopt,
+                      .sums = std::move(sums)});
   }
   return parsed;
 }
 
-void MetricsBoard::AddTo(Sums& sums, const Parsed& parts) {
-  for (const auto& [index, metrics] : parts) {
-    sums[index].Merge(metrics);
+void MetricsBoard::AddTo(SceneSums& sums, const Parsed& parts) {
+  for (const MetricPart& part : parts) {
+    sums[part.index].Merge(part.sums);
   }
 }
 
@@ -111,14 +87,21 @@ void MetricsBoard::TakeTaskWeights(const MetricsDelta& delta) {
 Status MetricsBoard::AddTraining(const MetricsDelta& delta) {
   AP_ASSIGN_OR_RETURN(const Parsed parsed, Parse(delta));
   AP_RETURN_IF_ERROR(CheckTaskWeights(delta));
+  AP_ASSIGN_OR_RETURN(const AgeHistogram ages, AgeHistogram::FromProto(delta.ages()));
   TakeTaskWeights(delta);
   AddTo(training_, parsed);
   if (newer_samples_ >= window_samples()) {
     older_ = std::move(newer_);
-    newer_ = NewSums();
+    newer_ = NewSceneSums(*plan_);
+    older_ages_ = std::exchange(newer_ages_, {});
     newer_samples_ = 0;
   }
   AddTo(newer_, parsed);
+  newer_ages_.Merge(ages);
+  newest_event_ms_ = std::max(newest_event_ms_, delta.ages().newest_event_ms());
+  if (windows_ != nullptr) {
+    windows_->Add(parsed, delta.samples());
+  }
   newer_samples_ += delta.samples();
   CountRowsAndTime(delta);
   return Status();
@@ -143,33 +126,28 @@ void MetricsBoard::DropEvaluation(Incarnation worker) {
 }
 
 void MetricsBoard::CloseEvaluation(uint32_t epoch, uint64_t samples_trained) {
-  evaluations_.push_back(
-      {.epoch = epoch, .samples_trained = samples_trained, .tasks = Summarize(evaluation_)});
-  evaluation_ = NewSums();
+  evaluations_.push_back({.epoch = epoch,
+                          .samples_trained = samples_trained,
+                          .tasks = Summarize(evaluation_, *plan_)});
+  evaluation_ = NewSceneSums(*plan_);
 }
 
 std::vector<TaskSummary> MetricsBoard::Recent() const {
-  Sums sums = older_;
+  SceneSums sums = older_;
   for (size_t i = 0; i < sums.size(); ++i) {
     sums[i].Merge(newer_[i]);
   }
-  return Summarize(sums);
+  return Summarize(sums, *plan_);
 }
 
-std::vector<TaskSummary> MetricsBoard::Summarize(const Sums& sums) const {
-  std::vector<TaskSummary> tasks(static_cast<size_t>(plan_->tasks_size()));
-  for (size_t task = 0; task < tasks.size(); ++task) {
-    TaskSums all;
-    for (size_t scene = 0; scene < scenes_; ++scene) {
-      const TaskSums& metrics = sums[task * scenes_ + scene];
-      all.Merge(metrics);
-      if (plan_->scenes_size() > 0) {
-        tasks[task].scenes.push_back(SummaryOf(metrics, *plan_));
-      }
-    }
-    tasks[task].all = SummaryOf(all, *plan_);
-  }
-  return tasks;
+std::vector<std::string> MetricsBoard::TakeNews() {
+  return windows_ != nullptr ? windows_->TakeNews() : std::vector<std::string>();
+}
+
+AgeHistogram MetricsBoard::RecentAges() const {
+  AgeHistogram ages = older_ages_;
+  ages.Merge(newer_ages_);
+  return ages;
 }
 
 }  // namespace antiphon

@@ -17,29 +17,14 @@
 
 #include "common/base/status.h"
 #include "common/base/types.h"
+#include "common/math/age_histogram.h"
 #include "common/math/task_sums.h"
 #include "proto/metrics.pb.h"
 #include "proto/plan.pb.h"
+#include "scheduler/metric_windows.h"
+#include "scheduler/task_summary.h"
 
 namespace antiphon {
-
-// Numbers that are not defined are NaN.
-struct MetricSummary {
-  uint64_t samples = 0;  // with a known label
-  double auc = 0;
-  double logloss = 0;
-  double pcoc = 0;
-  double ne = 0;
-  double gauc = 0;  // NaN unless the job asks for it
-  double mse = 0;   // of a task that learns a number; its pcoc is predicted over actual sum
-  double mae = 0;
-  double pair_accuracy = 0;  // of a task that learns an order
-};
-
-struct TaskSummary {
-  MetricSummary all;
-  std::vector<MetricSummary> scenes;  // in the plan's order; empty without scenes
-};
 
 struct Evaluation {
   uint32_t epoch = 0;
@@ -67,11 +52,21 @@ class MetricsBoard {
   // All partitions of an evaluation stage have been counted.
   void CloseEvaluation(uint32_t epoch, uint64_t samples_trained);
 
-  std::vector<TaskSummary> Training() const { return Summarize(training_); }
+  std::vector<TaskSummary> Training() const { return Summarize(training_, *plan_); }
   // Over the last window_samples() and up to twice as many.
   std::vector<TaskSummary> Recent() const;
   const std::vector<Evaluation>& evaluations() const { return evaluations_; }
   static constexpr uint64_t window_samples() { return 25'000; }
+
+  // Null unless the job is watched or has conditions for a promotion.
+  const MetricWindows* windows() const { return windows_.get(); }
+  // What has happened to drift alarms since the last call, for the log.
+  std::vector<std::string> TakeNews();
+
+  // From event to training: of the samples of Recent(). Nothing without a time field.
+  AgeHistogram RecentAges() const;
+  // The latest event time that any worker has seen, in ms since 1970; 0 without one.
+  int64_t newest_event_ms() const { return newest_event_ms_; }
 
   // By task; empty where the weights are fixed, or before the first report.
   const std::vector<WeightSummary>& task_weights() const { return task_weights_; }
@@ -83,28 +78,28 @@ class MetricsBoard {
   const TrainingPlan& plan() const { return *plan_; }
 
  private:
-  using Sums = std::vector<TaskSums>;  // [task * scenes + scene]
-  using Parsed = std::vector<std::pair<size_t, TaskSums>>;
+  using Parsed = std::vector<MetricPart>;
 
   StatusOr<Parsed> Parse(const MetricsDelta& delta) const;
-  static void AddTo(Sums& sums, const Parsed& parts);
+  static void AddTo(SceneSums& sums, const Parsed& parts);
   void CountRowsAndTime(const MetricsDelta& delta);
-  std::vector<TaskSummary> Summarize(const Sums& sums) const;
-  Sums NewSums() const;
   Status CheckTaskWeights(const MetricsDelta& delta) const;
   void TakeTaskWeights(const MetricsDelta& delta);
 
   std::shared_ptr<const TrainingPlan> plan_;
-  size_t scenes_;  // at least 1
-  Sums training_;
+  SceneSums training_;
   std::vector<WeightSummary> task_weights_;
   // The window is two halves, so that its memory does not grow with the number of reports.
-  Sums older_;
-  Sums newer_;
+  SceneSums older_;
+  SceneSums newer_;
+  AgeHistogram older_ages_;
+  AgeHistogram newer_ages_;
   uint64_t newer_samples_ = 0;
   std::map<Incarnation, std::vector<Parsed>> held_;
-  Sums evaluation_;
+  SceneSums evaluation_;
   std::vector<Evaluation> evaluations_;
+  std::unique_ptr<MetricWindows> windows_;
+  int64_t newest_event_ms_ = 0;
   uint64_t bad_rows_ = 0;
   StepSeconds step_seconds_;
   std::map<std::string, uint64_t> bad_row_reasons_;

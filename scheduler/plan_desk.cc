@@ -1,5 +1,6 @@
 #include "scheduler/plan_desk.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -54,6 +55,29 @@ Status CheckPartitions(const TrainingPlan& plan) {
   return Status();
 }
 
+// What is watched exists.
+Status CheckWatch(const TrainingPlan& plan) {
+  const auto known = [&plan](const std::string& task) {
+    return std::find(plan.tasks().begin(), plan.tasks().end(), task) != plan.tasks().end();
+  };
+  for (const DriftAlarm& alarm : plan.watch().drift()) {
+    if (!known(alarm.tower_name())) {
+      return InvalidArgumentError("the plan watches task '" + alarm.tower_name() +
+                                  "', which it does not have");
+    }
+  }
+  for (const Promotion& gate : plan.promotion()) {
+    if (!known(gate.tower_name())) {
+      return InvalidArgumentError("the plan has a condition for task '" + gate.tower_name() +
+                                  "', which it does not have");
+    }
+  }
+  if (plan.watch().half_life_samples() == 0 || plan.watch().keep_windows() == 0) {
+    return InvalidArgumentError("the plan's watch has a half life or a number of windows of 0");
+  }
+  return Status();
+}
+
 }  // namespace
 
 Status CheckPlan(const TrainingPlan& plan) {
@@ -76,6 +100,7 @@ Status CheckPlan(const TrainingPlan& plan) {
     return InvalidArgumentError("the plan has " + std::to_string(plan.scenes_size()) +
                                 " scenes, expected at most " + std::to_string(kMaxScenes));
   }
+  AP_RETURN_IF_ERROR(CheckWatch(plan));
   return CheckPartitions(plan);
 }
 

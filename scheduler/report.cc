@@ -60,6 +60,26 @@ Json EvaluationJson(const TrainingPlan& plan, const Evaluation& evaluation) {
   return json;
 }
 
+void AddWindows(Json& json, const MetricsBoard& metrics) {
+  const TrainingPlan& plan = metrics.plan();
+  json["windows"] = Json::array();
+  for (const MetricWindowView& window : metrics.windows()->Newest(plan.watch().keep_windows())) {
+    Json entry;
+    if (plan.watch().window_seconds() > 0) {
+      entry["begin_seconds"] = window.number * plan.watch().window_seconds();
+    } else {
+      entry["number"] = window.number;
+    }
+    entry["samples"] = window.samples;
+    entry["open"] = window.open;
+    entry["tasks"] = TasksJson(plan, window.tasks, Kind::kTraining);
+    json["windows"].push_back(std::move(entry));
+  }
+  json["fading"] = TasksJson(plan, metrics.windows()->Fading(), Kind::kTraining);
+  json["alarms"] = metrics.windows()->alarms();
+  json["late_for_their_window"] = metrics.windows()->late_samples();
+}
+
 void AddMetrics(Json& json, const MetricsBoard& metrics) {
   const TrainingPlan& plan = metrics.plan();
   json["job"] = plan.job_name();
@@ -80,6 +100,9 @@ void AddMetrics(Json& json, const MetricsBoard& metrics) {
     json["epochs"].push_back(EvaluationJson(plan, evaluation));
   }
   json["train"] = TasksJson(plan, metrics.Training(), Kind::kTraining);
+  if (metrics.windows() != nullptr) {
+    AddWindows(json, metrics);
+  }
   for (size_t task = 0; task < metrics.task_weights().size(); ++task) {
     const WeightSummary& weight = metrics.task_weights()[task];
     json["task_weights"][plan.tasks(static_cast<int>(task))] = {

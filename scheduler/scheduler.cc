@@ -119,8 +119,7 @@ void Scheduler::OnRequest(Request& request) {
 Status Scheduler::Answer(Request& request) {
   switch (request.method()) {
     case METHOD_STATUS:
-      rpc_.Reply(RpcNode::AddressOf(request), status(), {});
-      return Status();
+      return AnswerStatus(request);
     case METHOD_SNAPSHOT:
       return AnswerSnapshot(request);
     case METHOD_STOP:
@@ -229,6 +228,13 @@ Status Scheduler::CheckControl(const Request& request) const {
 
 // A round takes longer than the asker's patience with one message, so the same request comes again:
 // while its round runs, and once more when the answer was lost.
+Status Scheduler::AnswerStatus(const Request& request) {
+  StatusRequest meta;
+  AP_RETURN_IF_ERROR(request.Parse(meta));
+  rpc_.Reply(RpcNode::AddressOf(request), status(meta), {});
+  return Status();
+}
+
 Status Scheduler::AnswerSnapshot(Request& request) {
   AP_RETURN_IF_ERROR(CheckControl(request));
   const ReplyAddress to = RpcNode::AddressOf(request);
@@ -392,9 +398,9 @@ JobView Scheduler::View(Time now) const {
   return view;
 }
 
-ClusterStatus Scheduler::status() const {
+ClusterStatus Scheduler::status(const StatusRequest& request) const {
   const Time now = clock_.Now();
-  ClusterStatus status = StatusOf(job_, View(now), now);
+  ClusterStatus status = StatusOf(job_, View(now), request, clock_.WallSeconds(), now);
   status.set_cluster_id(options_.cluster_id);
   status.set_uptime_seconds(SecondsBetween(started_, now));
   if (ready_) {

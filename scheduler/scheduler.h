@@ -71,7 +71,7 @@ class Scheduler final : private RequestHandler {
   // A report that could not be written is an error too.
   Status result() const;
 
-  ClusterStatus status() const;
+  ClusterStatus status(const StatusRequest& request = {}) const;
 
   // Ends a Poll that waits; any thread may use it.
   std::shared_ptr<Waker> waker() const { return endpoint_->waker(); }
@@ -90,6 +90,7 @@ class Scheduler final : private RequestHandler {
   Status AnswerNode(Request& request);
   Status AnswerPlan(Request& request);
   Status AnswerReport(Request& request);
+  Status AnswerStatus(const Request& request);
   Status AnswerSnapshot(Request& request);
   // Snapshots and stops are for ps_ctl, which is no node of the job.
   Status CheckControl(const Request& request) const;

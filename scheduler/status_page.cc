@@ -61,12 +61,14 @@ void AddLeases(const Conductor& job, ClusterStatus& status) {
   }
 }
 
-void AddMetricLine(ClusterStatus& status, const std::string& task, const std::string& scene,
+using MetricLines = google::protobuf::RepeatedPtrField<MetricLine>;
+
+void AddMetricLine(MetricLines& lines, const std::string& task, const std::string& scene,
                    const MetricSummary& summary, bool evaluation) {
   if (summary.samples == 0) {
     return;
   }
-  MetricLine& line = *status.add_metrics();
+  MetricLine& line = *lines.Add();
   line.set_task(task);
   line.set_scene(scene);
   line.set_samples(static_cast<double>(summary.samples));
@@ -84,13 +86,13 @@ void AddMetricLine(ClusterStatus& status, const std::string& task, const std::st
   }
 }
 
-void AddMetrics(ClusterStatus& status, const TrainingPlan& plan,
-                const std::vector<TaskSummary>& tasks, bool evaluation) {
+void AddMetrics(MetricLines& lines, const TrainingPlan& plan, const std::vector<TaskSummary>& tasks,
+                bool evaluation) {
   for (size_t i = 0; i < tasks.size(); ++i) {
     const std::string& task = plan.tasks(static_cast<int>(i));
-    AddMetricLine(status, task, "", tasks[i].all, evaluation);
+    AddMetricLine(lines, task, "", tasks[i].all, evaluation);
     for (size_t scene = 0; scene < tasks[i].scenes.size(); ++scene) {
-      AddMetricLine(status, task, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene],
+      AddMetricLine(lines, task, plan.scenes(static_cast<int>(scene)), tasks[i].scenes[scene],
                     evaluation);
     }
   }
@@ -108,6 +110,34 @@ void AddTaskWeights(ClusterStatus& status, const MetricsBoard& metrics) {
         }
       }
     }
+  }
+}
+
+void AddWindows(const MetricsBoard& metrics, size_t count, ClusterStatus& status) {
+  const TrainingPlan& plan = metrics.plan();
+  const MetricWindows& windows = *metrics.windows();
+  for (const MetricWindowView& window : windows.Newest(count)) {
+    MetricWindow& out = *status.add_windows();
+    if (plan.watch().window_seconds() > 0) {
+      out.set_begin_seconds(window.number * plan.watch().window_seconds());
+    } else {
+      out.set_number(static_cast<uint64_t>(window.number));
+    }
+    out.set_samples(window.samples);
+    out.set_open(window.open);
+    AddMetrics(*out.mutable_metrics(), plan, window.tasks, false);
+  }
+  AddMetrics(*status.mutable_fading(), plan, windows.Fading(), false);
+  status.mutable_alarms()->Assign(windows.alarms().begin(), windows.alarms().end());
+}
+
+void AddAges(const MetricsBoard& metrics, int64_t wall_seconds, ClusterStatus& status) {
+  const AgeHistogram ages = metrics.RecentAges();
+  if (ages.count() > 0) {
+    status.set_sample_age_p50_seconds(ages.Quantile(0.5) / 1000);
+    status.set_sample_age_p99_seconds(ages.Quantile(0.99) / 1000);
+    status.set_event_lag_seconds(static_cast<double>(wall_seconds) -
+                                 static_cast<double>(metrics.newest_event_ms()) / 1000);
   }
 }
 
@@ -129,7 +159,8 @@ std::string ConsistencyName(const TrainingPlan& plan) {
   return plan.max_staleness() == 0 ? "BSP" : "SSP(" + std::to_string(plan.max_staleness()) + ")";
 }
 
-ClusterStatus StatusOf(const Conductor& job, const JobView& view, Time now) {
+ClusterStatus StatusOf(const Conductor& job, const JobView& view, const StatusRequest& request,
+                       int64_t wall_seconds, Time now) {
   ClusterStatus status;
   status.set_state(view.state);
   status.set_reason(view.reason);
@@ -149,12 +180,16 @@ ClusterStatus StatusOf(const Conductor& job, const JobView& view, Time now) {
   status.set_partitions_done(view.partitions_done);
   status.set_partitions_total(view.partitions_total);
   const MetricsBoard& metrics = *job.metrics();
-  AddMetrics(status, metrics.plan(), metrics.Training(), false);
+  AddMetrics(*status.mutable_metrics(), metrics.plan(), metrics.Training(), false);
   AddTaskWeights(status, metrics);
   if (!metrics.evaluations().empty()) {
-    AddMetrics(status, metrics.plan(), metrics.evaluations().back().tasks, true);
+    AddMetrics(*status.mutable_metrics(), metrics.plan(), metrics.evaluations().back().tasks, true);
   }
   status.set_bad_rows(metrics.bad_rows());
+  if (metrics.windows() != nullptr) {
+    AddWindows(metrics, request.windows(), status);
+  }
+  AddAges(metrics, wall_seconds, status);
   return status;
 }
 

@@ -14,6 +14,7 @@ std::string ConsistencyName(const TrainingPlan& plan);
 
 // Fills in nodes, leases, tables and metrics; the caller adds what only it knows (view, uptime,
 // snapshots).
-ClusterStatus StatusOf(const Conductor& job, const JobView& view, Time now);
+ClusterStatus StatusOf(const Conductor& job, const JobView& view, const StatusRequest& request,
+                       int64_t wall_seconds, Time now);
 
 }  // namespace antiphon

@@ -27,6 +27,7 @@ struct Arguments {
   std::string key;
   std::string value;
   std::string directory;
+  uint32_t windows = 10;
 };
 
 int Finish(const Status& status) {
@@ -57,6 +58,9 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, Ct
   }
   if (name == "tables") {
     return ShowTables(context);
+  }
+  if (name == "tasks") {
+    return ShowTasks(context, arguments.windows);
   }
   if (name == "explain") {
     return arguments.key.empty() ? ExplainValue(context, arguments.table, arguments.value)
@@ -94,6 +98,8 @@ int Main(int argc, char** argv) {
   AddOptions(app, arguments);
   app.add_subcommand("status", "nodes, lanes, leases and metrics");
   app.add_subcommand("tables", "rows and bytes of each table");
+  CLI::App* tasks = app.add_subcommand("tasks", "metrics by window, and what is off");
+  tasks->add_option("--windows", arguments.windows, "how many of the newest");
   CLI::App* explain = app.add_subcommand("explain", "where a key lies and what its row holds");
   explain->add_option("table", arguments.table, "table name")->required();
   CLI::Option_group* row = explain->add_option_group("row", "which row, by one of");

@@ -134,7 +134,7 @@ Status Train(const JobFile& job, const Gemm& gemm, FileSystem& fs) {
   std::vector<std::unique_ptr<JobEngine>> engines;
   std::vector<EngineFactory*> factories;
   for (uint32_t i = 0; i < FLAGS_workers; ++i) {
-    engines.push_back(std::make_unique<JobEngine>(job, fs, gemm, ComputeThreads()));
+    engines.push_back(std::make_unique<JobEngine>(job, fs, clock, gemm, ComputeThreads()));
     factories.push_back(engines.back().get());
   }
   AP_ASSIGN_OR_RETURN(

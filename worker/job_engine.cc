@@ -55,6 +55,17 @@ void SetNames(const Job& job, TrainingPlan& plan) {
   }
 }
 
+// What the scheduler has to do while the job runs.
+void SetWatch(const Job& job, TrainingPlan& plan) {
+  if (job.train_config().has_snapshot()) {
+    *plan.mutable_snapshot() = job.train_config().snapshot();
+  }
+  if (job.has_watch()) {
+    *plan.mutable_watch() = job.watch();
+  }
+  *plan.mutable_promotion() = job.promotion();
+}
+
 }  // namespace
 
 StatusOr<JobFile> LoadCheckedJob(FileSystem& fs, const std::string& path,
@@ -79,6 +90,7 @@ StatusOr<TrainingPlan> JobEngine::MakePlan() {
   plan.mutable_partitions()->Assign(data.partitions.begin(), data.partitions.end());
   SetNames(job, plan);
   SetConsistency(job.train_config(), plan);
+  SetWatch(job, plan);
   plan.set_job_digest(JobDigest(job));
   plan.set_job_name(job.name());
   plan.set_job(JobText(job));
@@ -106,7 +118,7 @@ StatusOr<TrainingEngine> JobEngine::MakeEngine(const TrainingPlan& plan, const C
       FileSource::Create(job, plan, file_.folder, ModelLabels(job.model_config()), fs_, *bad_rows));
   auto computer = std::make_unique<ModelComputer>(std::move(runner));
   TrainingEngine engine;
-  engine.observer = std::make_unique<StepMetrics>(plan, computer->targets());
+  engine.observer = std::make_unique<StepMetrics>(plan, computer->targets(), clock_);
   engine.computer = std::move(computer);
   engine.feed = std::make_unique<ReadAhead>(
       std::move(source), BatchPreparer(plan.schema(), view, std::move(table_of_column)),

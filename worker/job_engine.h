@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "common/base/clock.h"
 #include "common/base/file_system.h"
 #include "common/base/status.h"
 #include "common/data/job_file.h"
@@ -25,8 +26,9 @@ class JobEngine final : public EngineFactory {
  public:
   // `file` comes from LoadCheckedJob; all references outlive the engine and what it makes. Steps
   // are computed by `compute_threads` threads.
-  JobEngine(const JobFile& file, FileSystem& fs, const Gemm& gemm, int compute_threads)
-      : file_(file), fs_(fs), gemm_(gemm), compute_threads_(compute_threads) {}
+  JobEngine(const JobFile& file, FileSystem& fs, Clock& clock, const Gemm& gemm,
+            int compute_threads)
+      : file_(file), fs_(fs), clock_(clock), gemm_(gemm), compute_threads_(compute_threads) {}
 
   StatusOr<TrainingPlan> MakePlan() override;
   StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan, const ClusterView& view,
@@ -35,6 +37,7 @@ class JobEngine final : public EngineFactory {
  private:
   const JobFile& file_;
   FileSystem& fs_;
+  Clock& clock_;
   const Gemm& gemm_;
   const int compute_threads_;
 };

@@ -85,7 +85,7 @@ Status Run(std::span<char* const> arguments) {
   const Gemm gemm = Gemm::Create(backend);
   LOG(INFO) << "computes with " << GemmBackendName(gemm.backend()) << " on "
             << FLAGS_compute_threads << " threads";
-  JobEngine engine(job, fs, gemm, static_cast<int>(FLAGS_compute_threads));
+  JobEngine engine(job, fs, clock, gemm, static_cast<int>(FLAGS_compute_threads));
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<ZmqTransport> transport, ZmqTransport::Create());
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
                       Worker::Start(*transport, clock, engine, OptionsFromFlags(job.job)));

@@ -13,10 +13,12 @@ double SampleWeight(const Batch& batch, uint32_t row) {
 
 }  // namespace
 
-StepMetrics::StepMetrics(const TrainingPlan& plan, const TaskTargets& targets)
+StepMetrics::StepMetrics(const TrainingPlan& plan, const TaskTargets& targets, Clock& clock)
     : targets_(targets),
+      clock_(clock),
+      tasks_(static_cast<size_t>(plan.tasks_size())),
       scenes_(std::max<size_t>(1, static_cast<size_t>(plan.scenes_size()))),
-      metrics_(static_cast<size_t>(plan.tasks_size()) * scenes_) {}
+      window_ms_(int64_t{1000} * plan.watch().window_seconds()) {}
 
 void StepMetrics::StartRun(Partition::Kind kind) {
   if (evaluating_) {
@@ -30,6 +32,7 @@ void StepMetrics::OnStep(const Batch& batch, const StepOutput& output) {
   if (!evaluating_) {
     task_weights_ = output.task_weights;
     mean_task_weights_ = output.mean_task_weights;
+    CountAges(batch);
   }
   for (size_t task = 0; task < output.logits.size(); ++task) {
     const LossSpec& loss = targets_.loss(task);
@@ -43,8 +46,30 @@ void StepMetrics::OnStep(const Batch& batch, const StepOutput& output) {
   }
 }
 
+void StepMetrics::CountAges(const Batch& batch) {
+  if (batch.event_time_ms.empty()) {
+    return;
+  }
+  const int64_t now_ms = 1000 * clock_.WallSeconds();
+  for (uint32_t row = 0; row < batch.rows; ++row) {
+    ages_.Add(now_ms - batch.event_time_ms[row]);
+    newest_event_ms_ = std::max(newest_event_ms_, batch.event_time_ms[row]);
+  }
+}
+
+StepMetrics::Sums& StepMetrics::SumsOfWindow(int64_t window) {
+  if (latest_ == nullptr || latest_window_ != window) {
+    latest_ = &windows_.try_emplace(window, tasks_ * scenes_).first->second;
+    latest_window_ = window;
+  }
+  return *latest_;
+}
+
 TaskSums& StepMetrics::SumsOf(size_t task, const Batch& batch, uint32_t row) {
-  return metrics_[task * scenes_ + (batch.scene.empty() ? 0 : batch.scene[row])];
+  // Event times are not negative, so that the quotient is rounded down.
+  const bool by_time = window_ms_ > 0 && !evaluating_;
+  Sums& sums = SumsOfWindow(by_time ? batch.event_time_ms[row] / window_ms_ : 0);
+  return sums[task * scenes_ + (batch.scene.empty() ? 0 : batch.scene[row])];
 }
 
 void StepMetrics::AddProbabilities(size_t task, const Batch& batch, std::span<const float> logits) {
@@ -89,16 +114,34 @@ void StepMetrics::AddRequests(size_t task, const Batch& batch, std::span<const f
   });
 }
 
-void StepMetrics::TakeDelta(MetricsDelta& delta) {
-  for (size_t i = 0; i < metrics_.size(); ++i) {
-    if (metrics_[i].count() == 0) {
+void StepMetrics::TakeSums(int64_t window, Sums& sums, MetricsDelta& delta) const {
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (sums[i].count() == 0) {
       continue;
     }
     TaskMetrics* task = delta.add_tasks();
     task->set_task(static_cast<uint32_t>(i / scenes_));
     task->set_scene(static_cast<uint32_t>(i % scenes_));
-    metrics_[i].ToProto(*task);
-    metrics_[i] = TaskSums();
+    if (window_ms_ > 0 && !evaluating_) {
+      task->set_window(window);
+    }
+    sums[i].ToProto(*task);
+    sums[i] = TaskSums();
+  }
+}
+
+void StepMetrics::TakeDelta(MetricsDelta& delta) {
+  for (auto& [window, sums] : windows_) {
+    TakeSums(window, sums, delta);
+  }
+  if (window_ms_ > 0) {
+    windows_.clear();
+    latest_ = nullptr;
+  }
+  if (ages_.count() > 0) {
+    ages_.ToProto(*delta.mutable_ages());
+    delta.mutable_ages()->set_newest_event_ms(newest_event_ms_);
+    ages_ = AgeHistogram();
   }
   for (size_t k = 0; k < task_weights_.size(); ++k) {
     TaskWeight* weight = delta.add_task_weights();

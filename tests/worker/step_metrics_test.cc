@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "common/data/job_defaults.h"
+#include "common/math/age_histogram.h"
+#include "tests/support/fake_clock.h"
 
 namespace antiphon {
 namespace {
@@ -47,7 +49,8 @@ class StepMetricsTest : public ::testing::Test {
 
   Batch batch_;
   TaskTargets targets_{TwoTowersTwoScenes()};
-  StepMetrics metrics_{TwoTasksTwoScenes(), targets_};
+  FakeClock clock_;
+  StepMetrics metrics_{TwoTasksTwoScenes(), targets_, clock_};
 };
 
 TEST_F(StepMetricsTest, CountsEachTaskInEachScene) {
@@ -73,7 +76,8 @@ TEST(StepMetricsOfLossesTest, MeasureNumbersAndOrders) {
   towers->Mutable(0)->set_loss_type(TaskTower::WEIGHTED_LOGISTIC);
   towers->Mutable(1)->set_loss_type(TaskTower::PAIRWISE);
   TaskTargets targets(job);
-  StepMetrics metrics(TwoTasksTwoScenes(), targets);
+  FakeClock clock;
+  StepMetrics metrics(TwoTasksTwoScenes(), targets, clock);
   Batch batch;
   batch.rows = 4;
   batch.scene = {0, 0, 1, 1};
@@ -138,6 +142,51 @@ TEST_F(StepMetricsTest, KeepsUsersApartInEvaluationsOnly) {
 
   EXPECT_EQ(training.tasks(0).users_size(), 0);
   EXPECT_EQ(evaluation.tasks(0).users_size(), 1);
+}
+
+TEST_F(StepMetricsTest, KeepsWindowsOfEventTimeApart) {
+  TrainingPlan plan = TwoTasksTwoScenes();
+  plan.mutable_watch()->set_window_seconds(60);
+  StepMetrics metrics(plan, targets_, clock_);
+  metrics.StartRun(Partition::TRAIN);
+  batch_.event_time_ms = {59'999, 60'000};
+  Observe(1, kUnknownLabel);
+  StepOutput output;
+  output.logits = {{2, -1}, {0, 1}};
+  metrics.OnStep(batch_, output);
+  MetricsDelta delta;
+  metrics.TakeDelta(delta);
+
+  ASSERT_EQ(delta.tasks_size(), 2);
+  EXPECT_EQ(delta.tasks(0).scene(), 0u);
+  EXPECT_EQ(delta.tasks(0).window(), 0);
+  EXPECT_EQ(delta.tasks(1).scene(), 1u);
+  EXPECT_EQ(delta.tasks(1).window(), 1);
+
+  MetricsDelta nothing;
+  metrics.TakeDelta(nothing);
+  EXPECT_EQ(nothing.tasks_size(), 0);
+}
+
+TEST_F(StepMetricsTest, CountsTheAgesOfTrainedSamplesOnly) {
+  const int64_t now_ms = 1000 * clock_.WallSeconds();
+  batch_.event_time_ms = {now_ms - 2'000, now_ms - 100'000};
+  metrics_.StartRun(Partition::TRAIN);
+  Observe(1, 1);
+  MetricsDelta trained;
+  metrics_.TakeDelta(trained);
+  metrics_.StartRun(Partition::EVAL);
+  Observe(1, 1);
+  MetricsDelta evaluated;
+  metrics_.TakeDelta(evaluated);
+
+  const StatusOr<AgeHistogram> ages = AgeHistogram::FromProto(trained.ages());
+  ASSERT_TRUE(ages.ok()) << ages.status();
+  EXPECT_EQ(ages->count(), 2u);
+  EXPECT_NEAR(ages->Quantile(0.5), 2'000, 500);
+  EXPECT_NEAR(ages->Quantile(0.99), 100'000, 25'000);
+  EXPECT_EQ(trained.ages().newest_event_ms(), now_ms - 2'000);
+  EXPECT_FALSE(evaluated.has_ages());
 }
 
 }  // namespace

@@ -13,12 +13,15 @@
 #include "proto/plan.pb.h"
 #include "tools/ctl/key_of_value.h"
 #include "tools/ctl/status_text.h"
+#include "tools/ctl/tasks_page.h"
 
 namespace antiphon {
 namespace {
 
-StatusOr<ClusterStatus> AskStatus(CtlContext& context) {
-  return context.client.Ask<ClusterStatus>(METHOD_STATUS, StatusRequest(), context.timeout);
+StatusOr<ClusterStatus> AskStatus(CtlContext& context, uint32_t windows = 0) {
+  StatusRequest request;
+  request.set_windows(windows);
+  return context.client.Ask<ClusterStatus>(METHOD_STATUS, request, context.timeout);
 }
 
 std::optional<Key> ParseKey(const std::string& text) {
@@ -88,6 +91,12 @@ StatusOr<CtlExit> ShowStatus(CtlContext& context) {
                       ? StatusJson(status)
                       : StatusText(status, context.clock.WallSeconds()));
   return IsDegraded(status) ? CtlExit::kDegraded : CtlExit::kHealthy;
+}
+
+StatusOr<CtlExit> ShowTasks(CtlContext& context, uint32_t windows) {
+  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context, windows));
+  context.out << (context.format == OutputFormat::kJson ? TasksJson(status) : TasksText(status));
+  return status.alarms_size() > 0 ? CtlExit::kDegraded : CtlExit::kHealthy;
 }
 
 StatusOr<CtlExit> ShowTables(CtlContext& context) {

@@ -36,6 +36,8 @@ struct CtlContext {
 // kHealthy or kDegraded.
 StatusOr<CtlExit> ShowStatus(CtlContext& context);
 StatusOr<CtlExit> ShowTables(CtlContext& context);
+// The newest `windows` windows. kDegraded while a drift alarm is raised.
+StatusOr<CtlExit> ShowTasks(CtlContext& context, uint32_t windows);
 // `key` is decimal, or hexadecimal after 0x.
 StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table, const std::string& key);
 // `value` is one value of a feature that reads the table, as it stands in the data.

@@ -1,3 +1,5 @@
+#include "tools/ctl/status_json.h"
+
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -10,12 +12,6 @@ namespace antiphon {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kSchema = 1;
-
-std::string Dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 Json NumberOrNull(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
@@ -64,6 +60,27 @@ Json NodeJson(const NodeStatus& node, const ClusterView& view) {
   return json;
 }
 
+Json PartitionJson(const PartitionStatus& partition) {
+  return {{"partition", partition.partition()}, {"kind", partition.evaluation() ? "eval" : "train"},
+          {"worker", partition.worker()},       {"lease_epoch", partition.lease_epoch()},
+          {"position", partition.position()},   {"size", partition.size()}};
+}
+
+Json TablesArray(const ClusterStatus& status) {
+  Json tables = Json::array();
+  for (const TableSum& sum : SumTables(status)) {
+    tables.push_back(
+        {{"table", sum.name}, {"dim", sum.dim}, {"rows", sum.rows}, {"bytes", sum.bytes}});
+  }
+  return tables;
+}
+
+}  // namespace
+
+std::string DumpJson(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 Json MetricJson(const MetricLine& line) {
   Json json = {{"task", line.task()},
                {"scene", line.scene().empty() ? Json(nullptr) : Json(line.scene())},
@@ -89,25 +106,8 @@ Json MetricJson(const MetricLine& line) {
   return json;
 }
 
-Json PartitionJson(const PartitionStatus& partition) {
-  return {{"partition", partition.partition()}, {"kind", partition.evaluation() ? "eval" : "train"},
-          {"worker", partition.worker()},       {"lease_epoch", partition.lease_epoch()},
-          {"position", partition.position()},   {"size", partition.size()}};
-}
-
-Json TablesArray(const ClusterStatus& status) {
-  Json tables = Json::array();
-  for (const TableSum& sum : SumTables(status)) {
-    tables.push_back(
-        {{"table", sum.name}, {"dim", sum.dim}, {"rows", sum.rows}, {"bytes", sum.bytes}});
-  }
-  return tables;
-}
-
-}  // namespace
-
 std::string StatusJson(const ClusterStatus& status) {
-  Json json = {{"schema", kSchema},
+  Json json = {{"schema", kStatusSchema},
                {"job", status.job_name()},
                {"state", JobStateName(status.state())},
                {"reason", status.reason()},
@@ -139,16 +139,17 @@ std::string StatusJson(const ClusterStatus& status) {
   for (const MetricLine& line : status.metrics()) {
     json["metrics"].push_back(MetricJson(line));
   }
-  return Dump(json);
+  json["alarms"] = status.alarms();
+  return DumpJson(json);
 }
 
 std::string TablesJson(const ClusterStatus& status) {
-  return Dump({{"schema", kSchema}, {"tables", TablesArray(status)}});
+  return DumpJson({{"schema", kStatusSchema}, {"tables", TablesArray(status)}});
 }
 
 std::string ExplainJson(const std::string& table, uint64_t key, const ExplainReply& row) {
-  Json json = {{"schema", kSchema},    {"table", table},     {"key", key},
-               {"shard", row.shard()}, {"lane", row.lane()}, {"found", row.found()}};
+  Json json = {{"schema", kStatusSchema}, {"table", table},     {"key", key},
+               {"shard", row.shard()},    {"lane", row.lane()}, {"found", row.found()}};
   if (row.found()) {
     json["shows"] = row.shows();
     json["clicks"] = row.clicks();
@@ -156,7 +157,7 @@ std::string ExplainJson(const std::string& table, uint64_t key, const ExplainRep
     json["weights"] = row.weights();
     json["state"] = row.state();
   }
-  return Dump(json);
+  return DumpJson(json);
 }
 
 }  // namespace antiphon

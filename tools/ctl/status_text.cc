@@ -42,6 +42,9 @@ std::string HeadText(const ClusterStatus& status, int64_t wall_seconds) {
                : status.last_snapshot() + " (" +
                      AgoText(status.last_snapshot_seconds(), wall_seconds) + ")") +
           "\n";
+  for (const std::string& alarm : status.alarms()) {
+    text += "alarm: " + alarm + "\n";
+  }
   return text;
 }
 
@@ -150,7 +153,8 @@ bool IsDegraded(const ClusterStatus& status) {
     worker_lives =
         worker_lives || (node.role() == ROLE_WORKER && node.health() == NodeStatus::ALIVE);
   }
-  return status.state() == JOB_FAILED || (status.state() == JOB_RUNNING && !worker_lives);
+  return status.state() == JOB_FAILED || status.alarms_size() > 0 ||
+         (status.state() == JOB_RUNNING && !worker_lives);
 }
 
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {

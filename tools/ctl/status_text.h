@@ -10,7 +10,8 @@
 
 namespace antiphon {
 
-// Whether something needs a person: the job failed, a node is dead, or nobody trains.
+// Whether something needs a person: the job failed, a node is dead, nobody
+// trains, or a drift alarm is raised.
 bool IsDegraded(const ClusterStatus& status);
 
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds);
