@@ -44,7 +44,7 @@ void CheckWatch(const Job& job, FieldChecks& checks) {
   for (int i = 0; i < job.watch().drift_size(); ++i) {
     const DriftAlarm& alarm = job.watch().drift(i);
     const std::string path = ElementPath("watch.drift", i);
-    checks.Known(path + ".tower_name", alarm.tower_name(), "task", tasks);
+    checks.Known(path + ".tower_name", alarm.tower_name(), "existing task", tasks);
     if (!alarm.has_max_auc_drop() && !alarm.has_min_pcoc() && !alarm.has_max_pcoc()) {
       checks.Add(path, "has no bound, expected max_auc_drop, min_pcoc or max_pcoc");
     }
@@ -55,7 +55,7 @@ void CheckWatch(const Job& job, FieldChecks& checks) {
   for (int i = 0; i < job.promotion_size(); ++i) {
     const Promotion& gate = job.promotion(i);
     const std::string path = ElementPath("promotion", i);
-    checks.Known(path + ".tower_name", gate.tower_name(), "task", tasks);
+    checks.Known(path + ".tower_name", gate.tower_name(), "existing task", tasks);
     if (!gate.has_min_auc() && !gate.has_max_logloss() && !gate.has_min_pcoc() &&
         !gate.has_max_pcoc()) {
       checks.Add(path, "has no bound, expected min_auc, max_logloss, min_pcoc or max_pcoc");
