@@ -24,10 +24,6 @@ uint64_t Sortable(int64_t time_ms) {
   return static_cast<uint64_t>(time_ms) ^ (uint64_t{1} << 63);
 }
 
-bool HasNumber(std::string_view key, std::string_view prefix) {
-  return key.starts_with(prefix) && key.size() >= prefix.size() + kNumberBytes;
-}
-
 }  // namespace
 
 std::string ProgressKey() {
@@ -47,27 +43,18 @@ std::string DueKey(int64_t due_ms, std::string_view request) {
   return key;
 }
 
-std::string SampleKey(uint64_t number) {
-  std::string key(kSamplePrefix);
-  AppendBigEndian(number, key);
-  return key;
+std::string OutboxKey() {
+  return "o";
 }
 
 StatusOr<DueRequest> ParseDueKey(std::string_view key) {
-  if (!HasNumber(key, kDuePrefix)) {
+  if (!key.starts_with(kDuePrefix) || key.size() < kDuePrefix.size() + kNumberBytes) {
     return DataLossError("the joiner's state has a key that is no due time");
   }
   key.remove_prefix(kDuePrefix.size());
   const uint64_t sortable = ReadBigEndian(key);
   return DueRequest{.due_ms = static_cast<int64_t>(sortable ^ (uint64_t{1} << 63)),
                     .request = std::string(key.substr(kNumberBytes))};
-}
-
-StatusOr<uint64_t> ParseSampleKey(std::string_view key) {
-  if (!HasNumber(key, kSamplePrefix) || key.size() != kSamplePrefix.size() + kNumberBytes) {
-    return DataLossError("the joiner's state has a key that is no sample number");
-  }
-  return ReadBigEndian(key.substr(kSamplePrefix.size()));
 }
 
 }  // namespace antiphon

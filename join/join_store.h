@@ -6,7 +6,7 @@
 //   p                     JoinProgress
 //   i <request>           OpenImpressionState
 //   t <time> <request>    when an open impression is due; 8 bytes, big-endian, then the request
-//   o <number>            a sample that is committed and may not be published; 8 bytes, big-endian
+//   o                     JoinOutbox
 //
 // Owned by one thread.
 #pragma once
@@ -46,17 +46,15 @@ class JoinStore {
 std::string ProgressKey();
 std::string ImpressionKey(std::string_view request);
 std::string DueKey(int64_t due_ms, std::string_view request);
-std::string SampleKey(uint64_t number);
+std::string OutboxKey();
 
 inline constexpr std::string_view kDuePrefix = "t";
-inline constexpr std::string_view kSamplePrefix = "o";
 
-// The inverse of DueKey and SampleKey; kDataLoss for anything else.
+// The inverse of DueKey; kDataLoss for anything else.
 struct DueRequest {
   int64_t due_ms = 0;
   std::string request;
 };
 StatusOr<DueRequest> ParseDueKey(std::string_view key);
-StatusOr<uint64_t> ParseSampleKey(std::string_view key);
 
 }  // namespace antiphon

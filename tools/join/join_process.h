@@ -1,0 +1,32 @@
+// What ps_join does between its flags and its exit code: builds a JoinRun from a configuration and
+// steps it until the events end or somebody says stop.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/file_system.h"
+#include "common/base/status.h"
+#include "join/join_store.h"
+#include "proto/job.pb.h"
+#include "proto/join_state.pb.h"
+
+namespace antiphon {
+
+// The DataConfig of a file of protobuf text, its relative paths made absolute against the file's
+// folder.
+StatusOr<DataConfig> LoadEventConfig(FileSystem& fs, const std::string& path);
+
+struct JoinProcessOptions {
+  std::string out;
+  Duration commit_every = std::chrono::seconds(1);
+  uint64_t commit_samples = 50'000;
+};
+
+// Returns what became of all events, of earlier lives too.
+StatusOr<JoinCounts> JoinUntilEnd(const DataConfig& data, const JoinProcessOptions& options,
+                                  JoinStore& store, FileSystem& fs, Clock& clock,
+                                  const std::atomic<bool>& stop);
+
+}  // namespace antiphon
