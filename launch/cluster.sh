@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # The part that launch/local and launch/ssh share: it reads the arguments of a job, watches its
 # processes, and ends them in order. Sourced, not run; the caller sets `program` and `root`, and may
-# define `own_flag NAME VALUE`, which returns 1 for a flag that is not its own.
+# define `own_flag NAME VALUE`, which returns 1 for a flag that is not its own, and `stands_in PID`,
+# which prints the flag that tells a process whose place it takes.
 #
 # Each process has a keeper: a subshell that waits for it and says its exit code on a pipe. (Bash's
 # `wait -n` loses children that end at the same moment.) The scheduler decides how a job ends; this
 # part says what it sees, and makes sure of the end:
-#   a worker dies      a warning; the job goes on while another worker lives
-#   a server dies      the scheduler notices and ends the job; then what is left is ended
+#   a worker dies      it is started again; without that the job goes on while another one lives
+#   a server dies      it is started again, and learns again what it had learned since the last
+#                      snapshot; when that does not help, the job is ended
 #   the scheduler dies what is left is ended
 #   SIGINT, SIGTERM    the scheduler is told first, so that it can tell the others
 
@@ -21,7 +23,12 @@ scheduler_flags=() server_flags=() worker_flags=()
 # How long processes get to end by themselves before they are told to, and before they are killed.
 readonly orderly_seconds=10 told_seconds=5
 
+# A process that was killed or that broke is started again, so often within so many seconds.
+readonly restarts_allowed=5 restart_seconds=60
+
 declare -A name_of=() log_of=() # by keeper
+declare -A command_of=()        # by name: the words of `start`, quoted
+declare -A restarts_of=()       # by name: when it was started again, on bash's SECONDS
 live=()           # keepers of running processes, in the order of their start
 ends=""           # descriptor of the pipe that keepers write to: keeper, exit code
 scheduler_code="" # once it has ended
@@ -135,7 +142,13 @@ watch() {
   log_of[$1]=$3
 }
 
-pid_of() { sed -n "s/^$1 \([0-9]*\)\$/\1/p" "$run_dir/pids"; }
+# remember NAME WORD...: what `start` was called with, before the flags of a restart.
+remember() {
+  [ -n "${command_of[$1]:-}" ] || command_of[$1]=$(printf '%q ' "$@")
+}
+
+# Of the last process of that name.
+pid_of() { sed -n "s/^$1 \([0-9]*\)\$/\1/p" "$run_dir/pids" | tail -n 1; }
 
 # Says that all processes have been started, once each keeper has written its line in `pids`.
 announce() {
@@ -215,6 +228,30 @@ lives() {
   return 1
 }
 
+# Killed, or broken: it did not give up with a reason.
+is_crash() { [ "$ended_code" -gt 128 ] || [ "$ended_code" -eq 70 ]; } # EX_SOFTWARE
+
+# Whether the process that ended is one to start again: not one that gave up with a reason, and not
+# one that dies again and again.
+may_restart() {
+  local time recent=""
+  [ "$phase" = running ] || return 1
+  is_crash || return 1
+  for time in ${restarts_of[$1]:-}; do
+    [ $((SECONDS - time)) -ge "$restart_seconds" ] || recent+=" $time"
+  done
+  restarts_of[$1]=$recent
+  [ "$(wc -w <<<"$recent")" -lt "$restarts_allowed" ]
+}
+
+restart() {
+  local words flag=""
+  restarts_of[$1]+=" $SECONDS"
+  ! declare -F stands_in >/dev/null || flag=$(stands_in "$(pid_of "$1")")
+  eval "words=(${command_of[$1]})"
+  start "${words[@]}" ${flag:+"$flag"}
+}
+
 # What the end of one process means for the job.
 judge_end() {
   if [ "${name_of[$ended]}" = scheduler ]; then
@@ -225,6 +262,9 @@ judge_end() {
     return 0 # a job that ends takes the others along: each says why in its log
   elif [ "$phase" = killed ]; then
     return 0
+  elif may_restart "${name_of[$ended]}"; then
+    say "warning: $(describe_end); started again"
+    restart "${name_of[$ended]}"
   elif [[ ${name_of[$ended]} == worker* ]]; then
     say "warning: $(describe_end)"
     if [ "$phase" = running ] && ! lives worker; then
@@ -234,8 +274,12 @@ judge_end() {
     fi
   else
     say "error: $(describe_end)"
-    [ "$phase" != running ] || verdict=69 # EX_UNAVAILABLE
-    [ "$phase" != running ] || enter orderly "$orderly_seconds"
+    if [ "$phase" = running ]; then
+      verdict=69 # EX_UNAVAILABLE
+      enter orderly "$orderly_seconds"
+      # The scheduler, which tells the others; one that gave up with a reason may have it from there.
+      ! is_crash || tell TERM "${live[@]:0:1}"
+    fi
   fi
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 
 #include "common/cluster/shard_map.h"
 #include "scheduler/restore_check.h"
@@ -18,19 +17,18 @@ constexpr CallOptions kPatient = {.deadline = std::chrono::hours(1),
 
 }  // namespace
 
-ClusterView BuildView(const std::deque<Node>& nodes, uint64_t cluster_id, uint32_t shard_count) {
+ClusterView BuildView(const std::vector<const Node*>& servers, uint64_t cluster_id, uint64_t epoch,
+                      uint32_t shard_count) {
   ClusterView view;
   view.set_cluster_id(cluster_id);
-  view.set_epoch(1);
+  view.set_epoch(epoch);
   view.set_shard_count(shard_count);
-  for (const Node& node : nodes) {
-    if (node.role != ROLE_SERVER) {
-      continue;
-    }
-    for (const std::string& address : node.lane_addresses) {
+  for (const Node* server : servers) {
+    for (const std::string& address : server->lane_addresses) {
       LaneAddress& lane = *view.add_lanes();
       lane.set_address(address);
-      lane.set_server(node.index);
+      lane.set_server(server->index);
+      lane.set_incarnation(server->incarnation);
     }
   }
   for (const LaneId lane : AssignShards(shard_count, static_cast<uint32_t>(view.lanes_size()))) {
@@ -40,76 +38,59 @@ ClusterView BuildView(const std::deque<Node>& nodes, uint64_t cluster_id, uint32
 }
 
 void ClusterBuilder::Start(const TrainingPlan& plan, const ClusterView& view,
-                           const std::string& restore_folder, const SnapshotManifest& manifest) {
-  restore_folder_ = restore_folder;
-  restore_.set_directory(restore_folder);
-  *restore_.mutable_files() = manifest.files();
-  restore_.set_forget_positions(!SamePartitions(manifest.plan(), plan));
+                           const std::vector<LaneId>& lost, const RestorePoint& point) {
+  lost_ = lost;
+  others_.clear();
+  for (LaneId lane = 0; lane < static_cast<LaneId>(view.lanes_size()); ++lane) {
+    if (!std::ranges::binary_search(lost, lane)) {
+      others_.push_back(lane);
+    }
+  }
+  restored_rows_ = 0;
+  restore_.Clear();
+  restore_.set_directory(point.folder);
+  *restore_.mutable_files() = point.manifest.files();
+  restore_.set_forget_positions(!SamePartitions(point.manifest.plan(), plan));
+  configure_.Clear();
+  *configure_.mutable_schema() = plan.schema();
+  *configure_.mutable_view() = view;
+  if (plan.has_max_staleness()) {
+    configure_.set_max_staleness(plan.max_staleness());
+  }
   if (const Status status = lanes_.Connect(view); !status.ok()) {
     Fail(status);
     return;
   }
-  Configure(plan, view);
+  Configure(State::kConfiguring, lost_);
 }
 
-void ClusterBuilder::Configure(const TrainingPlan& plan, const ClusterView& view) {
-  state_ = State::kConfiguring;
+void ClusterBuilder::Reset() {
+  round_.reset();
+  state_ = State::kIdle;
+}
+
+void ClusterBuilder::Configure(State state, const std::vector<LaneId>& lanes) {
+  state_ = state;
   round_ = std::make_unique<LaneRound>(lanes_, kQuick);
-  ConfigureRequest request;
-  *request.mutable_schema() = plan.schema();
-  *request.mutable_view() = view;
-  if (plan.has_max_staleness()) {
-    request.set_max_staleness(plan.max_staleness());
-  }
-  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
-    request.set_lane(lane);
-    round_->Ask(lane, METHOD_CONFIGURE, request);
+  for (const LaneId lane : lanes) {
+    configure_.set_lane(lane);
+    round_->Ask(lane, METHOD_CONFIGURE, configure_);
   }
 }
 
 void ClusterBuilder::Restore() {
   state_ = State::kRestoring;
   round_ = std::make_unique<LaneRound>(lanes_, kPatient);
-  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
+  for (const LaneId lane : lost_) {
     round_->Ask(lane, METHOD_RESTORE, restore_);
   }
 }
 
-void ClusterBuilder::Locate() {
-  state_ = State::kLocating;
-  round_ = std::make_unique<LaneRound>(lanes_, kQuick);
-  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
-    round_->Ask(lane, METHOD_LANE_STATUS, LaneStatusRequest());
-  }
-}
-
 Status ClusterBuilder::ReadRestored() {
-  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
+  for (const LaneId lane : lost_) {
     RestoreReply reply;
     AP_RETURN_IF_ERROR(round_->Read(lane, reply));
     restored_rows_ += reply.rows();
-  }
-  return Status();
-}
-
-// A sample is applied once every lane has it: the lowest position counts, and a lane that does not
-// name a partition has nothing of it.
-Status ClusterBuilder::ReadPositions() {
-  std::map<PartitionId, std::pair<size_t, PartitionPosition>> lowest;
-  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
-    LaneStatus reply;
-    AP_RETURN_IF_ERROR(round_->Read(lane, reply));
-    for (const PartitionPosition& position : reply.positions()) {
-      auto& [lanes, known] = lowest[position.partition()];
-      if (lanes++ == 0 || position.applied_through() < known.applied_through()) {
-        known = position;
-      }
-    }
-  }
-  for (const auto& [partition, entry] : lowest) {
-    if (entry.first == lanes_.size()) {
-      positions_.push_back(entry.second);
-    }
   }
   return Status();
 }
@@ -119,37 +100,29 @@ bool ClusterBuilder::Advance() {
     return false;
   }
   if (!round_->status().ok()) {
-    const char* what = state_ == State::kConfiguring ? "configure the lanes"
-                       : state_ == State::kRestoring ? "restore the lanes"
-                                                     : "ask the lanes where they stand";
-    Fail(round_->status().WithContext(what));
+    Fail(round_->status().WithContext(state_ == State::kRestoring ? "restore the lanes"
+                                                                  : "configure the lanes"));
     return true;
   }
-  Status status;
   switch (state_) {
     case State::kConfiguring:
-      if (!restore_folder_.empty()) {
+      if (!restore_.directory().empty()) {
         Restore();
         return true;
       }
       break;
     case State::kRestoring:
-      status = ReadRestored();
-      if (status.ok()) {
-        Locate();
+      if (const Status status = ReadRestored(); !status.ok()) {
+        Fail(status);
         return true;
       }
       break;
     default:
-      status = ReadPositions();
-      break;
+      round_.reset();
+      state_ = State::kReady;
+      return true;
   }
-  if (!status.ok()) {
-    Fail(status);
-    return true;
-  }
-  round_.reset();
-  state_ = State::kReady;
+  Configure(State::kSpreading, others_);
   return true;
 }
 

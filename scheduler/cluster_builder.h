@@ -1,13 +1,12 @@
 // ClusterBuilder: from registered servers and a plan to lanes that are ready to serve.
 //
-//   configure every lane -> [ restore every lane -> ask where its partitions stand ] -> ready
+//   configure the new lanes -> [ restore them ] -> tell the others of the view -> ready
 //
-// Poll-driven: Advance goes on when the round before is over. Owned by the scheduler's thread.
+// At the beginning of a job all lanes are new; later only those of servers that were lost. Poll-
+// driven: Advance goes on when the round before is over. Owned by the scheduler's thread.
 #pragma once
 
-#include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,42 +20,50 @@
 namespace antiphon {
 
 // The view of a cluster of these servers: lanes of server 0 first, shards spread over all lanes.
-ClusterView BuildView(const std::deque<Node>& nodes, uint64_t cluster_id, uint32_t shard_count);
+ClusterView BuildView(const std::vector<const Node*>& servers, uint64_t cluster_id, uint64_t epoch,
+                      uint32_t shard_count);
+
+// A snapshot to go back to. Without a folder: the beginning.
+struct RestorePoint {
+  std::string folder;
+  SnapshotManifest manifest;
+};
 
 class ClusterBuilder {
  public:
-  enum class State { kIdle, kConfiguring, kRestoring, kLocating, kReady, kFailed };
+  enum class State { kIdle, kConfiguring, kRestoring, kSpreading, kReady, kFailed };
 
   explicit ClusterBuilder(Lanes& lanes) : lanes_(lanes) {}
 
-  // Begins. `restore_folder` is empty or the folder of `manifest`.
-  void Start(const TrainingPlan& plan, const ClusterView& view, const std::string& restore_folder,
-             const SnapshotManifest& manifest);
+  // Begins. `lost` are the lanes that know nothing yet, ascending; they are restored from `point`,
+  // alone.
+  void Start(const TrainingPlan& plan, const ClusterView& view, const std::vector<LaneId>& lost,
+             const RestorePoint& point);
+
+  // Gives up what is under way, to be started again.
+  void Reset();
 
   // Goes as far as the replies allow. True when the state has changed.
   bool Advance();
 
   State state() const { return state_; }
-  const Status& status() const { return status_; }  // of a failure
-  // After a restore: up to where every lane has applied each partition.
-  const std::vector<PartitionPosition>& positions() const { return positions_; }
-  uint64_t restored_rows() const { return restored_rows_; }
+  const Status& status() const { return status_; }           // of a failure
+  uint64_t restored_rows() const { return restored_rows_; }  // by the last restore
 
  private:
-  void Configure(const TrainingPlan& plan, const ClusterView& view);
+  void Configure(State state, const std::vector<LaneId>& lanes);
   void Restore();
-  void Locate();
   Status ReadRestored();
-  Status ReadPositions();
   void Fail(const Status& status);
 
   Lanes& lanes_;
   State state_ = State::kIdle;
   Status status_;
   std::unique_ptr<LaneRound> round_;
-  std::string restore_folder_;
-  RestoreRequest restore_;
-  std::vector<PartitionPosition> positions_;
+  ConfigureRequest configure_;
+  std::vector<LaneId> lost_;
+  std::vector<LaneId> others_;
+  RestoreRequest restore_;  // without a directory: nothing is restored
   uint64_t restored_rows_ = 0;
 };
 

@@ -18,6 +18,14 @@ StatusOr<RegisterReply> Conductor::Register(const RegisterRequest& request, Inca
   if (request.role() == ROLE_CONTROL) {
     return reply;
   }
+  if (request.has_replaces_pid()) {
+    const Node* before =
+        members_.FindProcess(request.role(), request.host(), request.replaces_pid());
+    if (before != nullptr && before->incarnation != sender) {
+      members_.Bury(before->incarnation, "its launcher saw it end", now);
+      NodeGone(*before, "dead");
+    }
+  }
   const bool is_new = members_.Find(sender) == nullptr;
   AP_ASSIGN_OR_RETURN(Node * node, members_.Register(request, sender, now));
   if (is_new) {
@@ -55,19 +63,17 @@ StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarna
   node->last_heartbeat = request_id;
   node->told_end = node->told_end || (reply.state() >= JOB_FINISHED && !is_repeat);
   if (request.has_leaving()) {
-    NodeLeft(*node, request.leaving(), now);
+    members_.Leave(sender, request.leaving(), now);
+    NodeGone(*node, "has left");
   }
   return reply;
 }
 
-void Conductor::NodeLeft(const Node& node, const std::string& reason, Time now) {
-  members_.Leave(node.incarnation, reason);
-  const std::string what = node.Name() + " has left: " + node.death;
-  LOG(INFO) << what;
+// What becomes of a server's slot is the scheduler's business.
+void Conductor::NodeGone(const Node& node, const std::string& how) {
+  LOG(WARNING) << node.Name() << " " << how << ": " << node.death;
   if (node.role == ROLE_WORKER) {
     WorkerGone(node);
-  } else {
-    lifecycle_.Fail(UnavailableError(what), now);
   }
 }
 
@@ -104,17 +110,26 @@ Status Conductor::ProposePlan(const Buffer& bytes, Incarnation sender, Time now)
   return Status();
 }
 
-void Conductor::Begin(const std::vector<PartitionProgress>& resume,
-                      const std::vector<PartitionPosition>& positions) {
+void Conductor::Begin(const std::vector<PartitionProgress>& resume) {
   book_ = std::make_unique<LeaseBook>(plan_desk_.plan());
   metrics_ = std::make_unique<MetricsBoard>(plan_desk_.shared_plan());
   if (!resume.empty()) {
     book_->Resume(resume);
-    for (const PartitionPosition& position : positions) {
-      book_->StartAt(position.partition(), position.applied_through());
-    }
   }
+  for (size_t stage = 0; stage < book_->stages_done(); ++stage) {
+    closed_.insert(stage);
+  }
+  suspended_ = false;
   lifecycle_.Run();
+}
+
+void Conductor::Rewind(const std::vector<PartitionProgress>& kept) {
+  for (const auto& [worker, lease] : book_->leases()) {
+    metrics_->DropEvaluation(worker);
+    clock_.Leave(worker);
+  }
+  book_->Rewind(kept);
+  suspended_ = false;
 }
 
 StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation sender, Time now) {
@@ -122,7 +137,7 @@ StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation s
   LeaseReply reply;
   reply.set_tick(request.tick());
   reply.set_action(LeaseReply::WAIT);
-  if (book_ == nullptr) {
+  if (book_ == nullptr || suspended_) {
     return reply;
   }
   // While the last snapshot is written the partitions are done, but the job is not.
@@ -142,6 +157,7 @@ StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation s
     reply.set_action(trains ? LeaseReply::TRAIN : LeaseReply::EVALUATE);
     reply.set_partition(grant.lease.partition);
     reply.set_lease_epoch(grant.lease.lease_epoch);
+    reply.set_measured_through(book_->entries()[grant.lease.partition].measured);
   }
   if (trains) {
     reply.set_tick(clock_.Join(sender, request.tick()));
@@ -179,8 +195,12 @@ Status Conductor::ApplyReport(const ReportRequest& request, const MetricsDelta& 
   const bool evaluates = held != nullptr && held->kind == Partition::EVAL;
   const uint64_t samples_before = book_->samples_trained();
   const size_t stages_before = book_->stages_done();
-  AP_RETURN_IF_ERROR(book_->Report(sender, request.partition(), request.lease_epoch(),
-                                   request.position(), request.done()));
+  AP_RETURN_IF_ERROR(
+      book_->Report(sender, {.partition = request.partition(),
+                             .lease_epoch = request.lease_epoch(),
+                             .position = request.position(),
+                             .measured_through = evaluates ? 0 : request.measured_through(),
+                             .done = request.done()}));
   workers_[sender].samples += book_->samples_trained() - samples_before;
   if (request.done() && !evaluates) {
     clock_.EndLease(sender, now);
@@ -205,7 +225,8 @@ Status Conductor::ApplyReport(const ReportRequest& request, const MetricsDelta& 
 void Conductor::EndStages(size_t stages_before) {
   for (size_t stage = stages_before; stage < book_->stages_done(); ++stage) {
     const LeaseBook::Entry& first = book_->FirstOfStage(stage);
-    if (first.kind == Partition::EVAL) {
+    // After a rewind the same stage ends once more, without new numbers.
+    if (first.kind == Partition::EVAL && closed_.insert(stage).second) {
       metrics_->CloseEvaluation(first.epoch, book_->samples_trained());
     }
   }
@@ -227,13 +248,7 @@ void Conductor::WorkerGone(const Node& worker) {
 
 void Conductor::Sweep(Time now) {
   for (const Node* node : members_.Sweep(now)) {
-    const std::string what = node->Name() + " dead: " + node->death;
-    LOG(WARNING) << what;
-    if (node->role == ROLE_WORKER) {
-      WorkerGone(*node);
-    } else {
-      lifecycle_.Fail(UnavailableError(what), now);
-    }
+    NodeGone(*node, "dead");
   }
   clock_.Sweep(now);
 }

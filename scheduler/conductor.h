@@ -51,10 +51,15 @@ class Conductor {
   StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,
                                Incarnation sender, Time now);
 
-  // The lanes are ready: leases may be given out. `resume` and `positions` are those of a restored
-  // snapshot, empty without one.
-  void Begin(const std::vector<PartitionProgress>& resume,
-             const std::vector<PartitionPosition>& positions);
+  // The lanes are ready: leases may be given out. `resume` is the progress of a restored snapshot,
+  // empty without one.
+  void Begin(const std::vector<PartitionProgress>& resume);
+
+  // A lane is lost: no lease is given out until Rewind.
+  void Suspend() { suspended_ = true; }
+  // Lanes were put back to where a snapshot with this progress stood: every lease is over, and what
+  // these lanes have to learn again is open.
+  void Rewind(const std::vector<PartitionProgress>& kept);
 
   // Declares dead who is silent and draws the consequences.
   void Sweep(Time now);
@@ -67,8 +72,8 @@ class Conductor {
   // Null before Begin.
   const LeaseBook* book() const { return book_.get(); }
   const MetricsBoard* metrics() const { return metrics_.get(); }
-  // Every partition is done.
-  bool complete() const { return book_ != nullptr && book_->finished(); }
+  // Every partition is done, and no lane has lost any of it.
+  bool complete() const { return book_ != nullptr && !suspended_ && book_->finished(); }
 
   // From the first lease of a training partition to the end of the last one, or to `now`.
   double TrainingSeconds(Time now) const;
@@ -85,7 +90,7 @@ class Conductor {
   Status ApplyReport(const ReportRequest& request, const MetricsDelta& delta, Incarnation sender,
                      Time now);
   void EndStages(size_t stages_before);
-  void NodeLeft(const Node& node, const std::string& reason, Time now);
+  void NodeGone(const Node& node, const std::string& how);
   void WorkerGone(const Node& worker);
 
   ConductorOptions options_;
@@ -96,6 +101,8 @@ class Conductor {
   std::unique_ptr<LeaseBook> book_;
   std::unique_ptr<MetricsBoard> metrics_;
   std::map<Incarnation, WorkerRecord> workers_;
+  std::set<size_t> closed_;  // evaluation stages, by ordinal, whose numbers are known
+  bool suspended_ = false;
   std::optional<Time> training_began_;
   std::optional<Time> training_ended_;
 };

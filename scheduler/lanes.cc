@@ -1,15 +1,27 @@
 #include "scheduler/lanes.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace antiphon {
 
 Status Lanes::Connect(const ClusterView& view) {
-  view_ = view;
-  for (const LaneAddress& lane : view.lanes()) {
-    auto peer = rpc_.endpoint().Connect(lane.address());
-    if (!peer.ok()) {
-      return peer.status().WithContext(Name(static_cast<LaneId>(peers_.size())));
+  const ClusterView before = std::exchange(view_, view);
+  for (int lane = 0; lane < view.lanes_size(); ++lane) {
+    const auto index = static_cast<size_t>(lane);
+    const bool was_there = index < peers_.size();
+    if (was_there && before.lanes(lane).incarnation() == view.lanes(lane).incarnation()) {
+      continue;
     }
-    peers_.push_back(*peer);
+    if (was_there) {
+      rpc_.endpoint().Disconnect(peers_[index]);
+    }
+    auto peer = rpc_.endpoint().Connect(view.lanes(lane).address());
+    if (!peer.ok()) {
+      return peer.status().WithContext(Name(static_cast<LaneId>(lane)));
+    }
+    peers_.resize(std::max(peers_.size(), index + 1));
+    peers_[index] = *peer;
   }
   return Status();
 }

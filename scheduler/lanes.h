@@ -19,7 +19,7 @@ class Lanes {
  public:
   explicit Lanes(RpcNode& rpc) : rpc_(rpc) {}
 
-  // Connects to every lane of the view. Once.
+  // Connects to every lane of the view that was not in the view before.
   Status Connect(const ClusterView& view);
 
   size_t size() const { return peers_.size(); }

@@ -62,30 +62,57 @@ void LeaseBook::Resume(const std::vector<PartitionProgress>& progress) {
       Entry& entry = entries_[item.partition()];
       entry.lease_epoch = item.lease_epoch();
       entry.done = item.done();
+      entry.position = std::min(item.position(), entry.size);
     }
   }
-  partitions_done_ = 0;
   for (size_t stage = 0; stage < stages_.size(); ++stage) {
     const bool keep = FirstOfStage(stage).kind == Partition::TRAIN || TrainingFollows(stage);
     for (const PartitionId partition : stages_[stage]) {
       Entry& entry = entries_[partition];
       entry.done = entry.done && keep;
-      if (entry.done) {
-        entry.start = entry.position = entry.size;
-        ++partitions_done_;
-        training_left_ -= entry.kind == Partition::TRAIN ? 1 : 0;
-      }
+      entry.start = entry.done ? entry.size : entry.position;
+      entry.position = entry.counted = entry.measured = entry.start;
     }
+  }
+  OpenFirstStage();
+}
+
+void LeaseBook::Rewind(const std::vector<PartitionProgress>& kept) {
+  std::vector<const PartitionProgress*> kept_of(entries_.size(), nullptr);
+  for (const PartitionProgress& item : kept) {
+    if (item.partition() < entries_.size()) {
+      kept_of[item.partition()] = &item;
+    }
+  }
+  leases_.clear();
+  replay_samples_ = 0;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    entry.holder = 0;
+    if (entry.kind == Partition::EVAL) {
+      entry.position = entry.done ? entry.position : 0;
+      continue;
+    }
+    const PartitionProgress* item = kept_of[i];
+    if (item == nullptr || !item->done()) {
+      entry.done = false;
+      entry.position = std::min(entry.position, item == nullptr ? 0 : item->position());
+      replay_samples_ += entry.counted - entry.position;
+    }
+  }
+  OpenFirstStage();
+}
+
+// Looks at every partition again, from the first stage on.
+void LeaseBook::OpenFirstStage() {
+  partitions_done_ = 0;
+  training_left_ = 0;
+  for (const Entry& entry : entries_) {
+    partitions_done_ += entry.done ? 1 : 0;
+    training_left_ += !entry.done && entry.kind == Partition::TRAIN ? 1 : 0;
   }
   stage_ = 0;
   OpenStage();
-}
-
-void LeaseBook::StartAt(PartitionId partition, uint64_t position) {
-  if (partition < entries_.size() && !entries_[partition].done) {
-    Entry& entry = entries_[partition];
-    entry.start = entry.position = std::min(position, entry.size);
-  }
 }
 
 LeaseBook::Grant LeaseBook::Acquire(Incarnation worker) {
@@ -115,25 +142,32 @@ void LeaseBook::Advance(Entry& entry, uint64_t position) {
     return;
   }
   if (entry.kind == Partition::TRAIN) {
-    samples_trained_ += position - entry.position;
+    replay_samples_ -= std::min(position, entry.counted) - std::min(entry.position, entry.counted);
+    samples_trained_ += position - std::min(position, entry.counted);
   }
   entry.position = position;
+  entry.counted = std::max(entry.counted, position);
 }
 
-Status LeaseBook::Report(Incarnation worker, PartitionId partition, uint64_t lease_epoch,
-                         uint64_t position, bool done) {
+Status LeaseBook::Report(Incarnation worker, const LeaseReport& report) {
+  const auto name = [&report] { return LeaseName(report.partition, report.lease_epoch); };
   const Lease* held = LeaseOf(worker);
-  if (held == nullptr || held->partition != partition || held->lease_epoch != lease_epoch) {
-    return StaleEpochError(LeaseName(partition, lease_epoch) + " is not the sender's any more");
+  if (held == nullptr || held->partition != report.partition ||
+      held->lease_epoch != report.lease_epoch) {
+    return StaleEpochError(name() + " is not the sender's any more");
   }
-  Entry& entry = entries_[partition];
-  if (position > entry.size) {
-    return OutOfRangeError(LeaseName(partition, lease_epoch) + " reports position " +
-                           std::to_string(position) + ", but the partition ends at " +
-                           std::to_string(entry.size));
+  Entry& entry = entries_[report.partition];
+  for (const uint64_t position : {report.position, report.measured_through}) {
+    if (position > entry.size) {
+      return OutOfRangeError(name() + " reports position " + std::to_string(position) +
+                             ", but the partition ends at " + std::to_string(entry.size));
+    }
   }
-  Advance(entry, position);
-  if (done) {
+  Advance(entry, report.position);
+  entry.measured = std::max(entry.measured, report.measured_through);
+  if (report.done) {
+    // One that ended before where it was counted has nothing left to learn again.
+    Advance(entry, entry.counted);
     entry.done = true;
     entry.holder = 0;
     leases_.erase(worker);
@@ -181,6 +215,7 @@ std::vector<PartitionProgress> LeaseBook::Progress() const {
       item.set_partition(static_cast<uint32_t>(i));
       item.set_done(entries_[i].done);
       item.set_lease_epoch(entries_[i].lease_epoch);
+      item.set_position(entries_[i].kind == Partition::TRAIN ? entries_[i].position : 0);
     }
   }
   return progress;

@@ -4,7 +4,11 @@
 // when every partition of the one before is done, and hands its partitions out in their order. Each
 // lease of a partition has an epoch, one higher than that of the lease before: lanes refuse the
 // pushes of older ones, so a worker that was believed dead cannot disturb its successor. Workers
-// are named by their incarnation. Owned by the scheduler's thread.
+// are named by their incarnation.
+//
+// When a lane has lost what it learned, Rewind opens again what the lane must see again, done
+// partitions included. Samples are counted once: a position that was reported before the rewind
+// counts no sample when it is passed for the second time. Owned by the scheduler's thread.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +30,15 @@ struct Lease {
   Partition::Kind kind = Partition::TRAIN;
 };
 
+// What a holder says about its lease.
+struct LeaseReport {
+  PartitionId partition = 0;
+  uint64_t lease_epoch = 0;
+  uint64_t position = 0;          // every lane has applied what is before it
+  uint64_t measured_through = 0;  // what is before it has been measured
+  bool done = false;
+};
+
 class LeaseBook {
  public:
   enum class Answer { kLease, kWait, kFinished };
@@ -40,6 +53,8 @@ class LeaseBook {
     uint64_t size = 0;         // in positions
     uint64_t start = 0;        // where this run found it: not 0 after a restore
     uint64_t position = 0;     // every lane has applied what is before it
+    uint64_t counted = 0;      // what is before it is in samples_trained
+    uint64_t measured = 0;     // what is before it is in the metrics
     uint64_t lease_epoch = 0;  // of the newest lease, 0 when there was none
     Incarnation holder = 0;    // 0: not leased
     bool done = false;
@@ -51,16 +66,17 @@ class LeaseBook {
   // Goes on from where a snapshot of the same partitions stood. Evaluations that no training
   // followed are run again: their numbers are in no snapshot. Before the first Acquire.
   void Resume(const std::vector<PartitionProgress>& progress);
-  // All lanes of a restored cluster have applied the partition up to `position`.
-  void StartAt(PartitionId partition, uint64_t position);
+
+  // Some lane was put back to where a snapshot stood whose manifest has this progress (nothing: to
+  // the beginning). Every lease is over; training partitions that the snapshot did not hold to
+  // their end are open, earlier stages first. Evaluations that were done stay done.
+  void Rewind(const std::vector<PartitionProgress>& kept);
 
   // A lease for `worker`; the one that it holds already when it asks again.
   Grant Acquire(Incarnation worker);
 
-  // What a holder says about its lease. kStaleEpoch: the lease is not the caller's any more, and
-  // nothing was changed.
-  Status Report(Incarnation worker, PartitionId partition, uint64_t lease_epoch, uint64_t position,
-                bool done);
+  // kStaleEpoch: the lease is not the caller's any more, and nothing was changed.
+  Status Report(Incarnation worker, const LeaseReport& report);
 
   // The worker is gone: its partition can be leased again.
   void Release(Incarnation worker);
@@ -78,12 +94,15 @@ class LeaseBook {
 
   uint64_t samples_trained() const { return samples_trained_; }  // in this run
   uint64_t SamplesPlanned() const;                               // of this run
+  // Counted samples that some lane has to learn again.
+  uint64_t replay_samples() const { return replay_samples_; }
   uint32_t partitions_done() const { return partitions_done_; }
   std::vector<PartitionProgress> Progress() const;
 
  private:
   void Advance(Entry& entry, uint64_t position);
   void OpenStage();
+  void OpenFirstStage();
   bool TrainingFollows(size_t stage) const;
 
   std::vector<Entry> entries_;
@@ -94,6 +113,7 @@ class LeaseBook {
   uint32_t training_left_ = 0;  // training partitions that are not done
   std::map<Incarnation, Lease> leases_;
   uint64_t samples_trained_ = 0;
+  uint64_t replay_samples_ = 0;
   uint32_t partitions_done_ = 0;
 };
 

@@ -26,6 +26,8 @@ DEFINE_uint32(servers, 1, "servers of the job; it begins when all of them have r
 DEFINE_uint32(workers, 1, "workers to expect; only shown, workers may come and go");
 DEFINE_string(snapshot_dir, "", "folder of snapshots; one is written when the job ends");
 DEFINE_string(restore, "", "snapshot, or folder of snapshots, to start from");
+DEFINE_uint32(server_down_timeout_seconds, 60,
+              "the job fails when a server is gone for so long and no other has its place");
 DEFINE_string(report, "", "file that gets the job's report as JSON when it ends");
 DEFINE_string(tensorboard, "", "folder for TensorBoard events");
 DEFINE_bool(linger, false, "keep a finished cluster answering ps_ctl until ps_ctl stop");
@@ -48,6 +50,7 @@ SchedulerOptions OptionsFromFlags() {
   options.snapshot_dir = FLAGS_snapshot_dir;
   options.restore_dir = FLAGS_restore;
   options.linger = FLAGS_linger;
+  options.server_down_timeout = std::chrono::seconds(FLAGS_server_down_timeout_seconds);
   options.outputs.report_path = FLAGS_report;
   options.outputs.tensorboard_dir = FLAGS_tensorboard;
   options.outputs.progress = &std::cout;

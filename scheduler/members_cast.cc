@@ -11,11 +11,16 @@ constexpr CallOptions kCastOptions = {.deadline = std::chrono::seconds(5),
 }  // namespace
 
 MembersCast::~MembersCast() {
+  Forget();
+}
+
+void MembersCast::Forget() {
   for (const Recipient& recipient : recipients_) {
     if (recipient.call != 0) {
       lanes_.Cancel(recipient.call);
     }
   }
+  recipients_.clear();
 }
 
 void MembersCast::Advance(const ClockGroup& group) {
@@ -35,7 +40,7 @@ void MembersCast::Advance(const ClockGroup& group) {
 }
 
 // A failed call is made again by the next Advance: either the lane answers, or its server dies and
-// the job fails.
+// another one takes its place.
 void MembersCast::OnReply(CallId call, const Status& status, const Message& /*reply*/) {
   for (Recipient& recipient : recipients_) {
     if (recipient.call == call) {

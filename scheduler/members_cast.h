@@ -21,6 +21,9 @@ class MembersCast final : public ReplyHandler {
   // Sends to the lanes that do not have the group's version yet and are not being told it.
   void Advance(const ClockGroup& group);
 
+  // Lanes were built anew: nobody has anything yet.
+  void Forget();
+
   void OnReply(CallId call, const Status& status, const Message& reply) override;
 
  private:

@@ -32,13 +32,7 @@ std::string Node::Name() const {
   return name + ")";
 }
 
-Status Membership::CheckServer(const RegisterRequest& request) const {
-  if (servers_complete()) {
-    return FailedPreconditionError(
-        "one server too many: this job has " + std::to_string(options_.servers) +
-        " and all of them have registered; start the scheduler with --servers=" +
-        std::to_string(options_.servers + 1) + " to use more");
-  }
+Status Membership::CheckLanes(const RegisterRequest& request) const {
   const int lanes = request.lane_addresses_size();
   if (lanes < 1 || lanes > kMaxLanesOfServer) {
     return InvalidArgumentError("a server registered with " + std::to_string(lanes) +
@@ -49,16 +43,57 @@ Status Membership::CheckServer(const RegisterRequest& request) const {
       return InvalidArgumentError("a lane address of a server is empty or longer than " +
                                   std::to_string(kMaxAddressBytes) + " bytes");
     }
-    for (const Node& node : nodes_) {
-      for (const std::string& taken : node.lane_addresses) {
-        if (taken == address) {
-          return AlreadyExistsError("lane address " + address + " belongs to " + node.Name() +
-                                    " already");
-        }
+    for (const Node* node : servers_) {
+      if (node->alive() && std::ranges::count(node->lane_addresses, address) > 0) {
+        return AlreadyExistsError("lane address " + address + " belongs to " + node->Name() +
+                                  " already");
       }
     }
   }
   return Status();
+}
+
+StatusOr<uint32_t> Membership::FindSlot(const RegisterRequest& request, Incarnation sender,
+                                        Time now) {
+  AP_RETURN_IF_ERROR(CheckLanes(request));
+  if (servers_.size() < options_.servers) {
+    return static_cast<uint32_t>(servers_.size());
+  }
+  for (const Node* before : servers_) {
+    if (before->alive()) {
+      continue;
+    }
+    const auto lanes = static_cast<size_t>(request.lane_addresses_size());
+    if (lanes != before->lane_addresses.size()) {
+      return FailedPreconditionError(
+          "the place of " + before->Name() +
+          " is free for a server with --lanes=" + std::to_string(before->lane_addresses.size()) +
+          ", this one has " + std::to_string(lanes));
+    }
+    return before->index;
+  }
+  return NoSlotIsFree(sender, now);
+}
+
+Status Membership::NoSlotIsFree(Incarnation sender, Time now) {
+  if (waiting_.size() >= kMaxNodes) {
+    return ResourceExhaustedError("more than " + std::to_string(kMaxNodes) +
+                                  " servers wait for a place in this job");
+  }
+  const Time since = waiting_.try_emplace(sender, now).first->second;
+  std::string names;
+  for (const Node* node : servers_) {
+    if (node->last_heard <= since) {
+      return UnavailableError("no place is free yet; " + node->Name() +
+                              " may be gone, ask again soon");
+    }
+    names += (names.empty() ? "" : ", ") + node->Name();
+  }
+  waiting_.erase(sender);
+  return FailedPreconditionError(
+      "one server too many: this job has " + std::to_string(options_.servers) +
+      " and all of them live: " + names + "; start the scheduler with --servers=" +
+      std::to_string(options_.servers + 1) + " to use more");
 }
 
 StatusOr<Node*> Membership::Register(const RegisterRequest& request, Incarnation sender, Time now) {
@@ -77,17 +112,21 @@ StatusOr<Node*> Membership::Register(const RegisterRequest& request, Incarnation
                                   " nodes have registered with this scheduler");
   }
   const bool is_server = request.role() == ROLE_SERVER;
+  uint32_t slot = 0;
   if (is_server) {
-    AP_RETURN_IF_ERROR(CheckServer(request));
+    AP_ASSIGN_OR_RETURN(slot, FindSlot(request, sender, now));
+    waiting_.erase(sender);
   }
   Node& node = nodes_.emplace_back();
   node.role = request.role();
-  node.index = is_server ? servers_++ : workers_++;
+  node.index = is_server ? slot : workers_++;
   node.incarnation = sender;
   node.host = request.host().substr(0, kMaxAddressBytes);
   node.pid = request.pid();
   if (is_server) {
     node.lane_addresses.assign(request.lane_addresses().begin(), request.lane_addresses().end());
+    servers_.resize(std::max<size_t>(servers_.size(), slot + 1));
+    servers_[slot] = &node;
   }
   node.job_digest = request.job_digest();
   node.last_heard = now;
@@ -112,10 +151,18 @@ StatusOr<Node*> Membership::Hear(Incarnation sender, Time now) {
   return &node;
 }
 
-void Membership::Leave(Incarnation incarnation, const std::string& reason) {
+void Membership::Leave(Incarnation incarnation, const std::string& reason, Time now) {
   Node& node = *by_incarnation_.at(incarnation);
   node.health = NodeStatus::LEFT;
   node.death = reason.substr(0, kMaxReasonBytes);
+  node.gone_at = now;
+}
+
+void Membership::Bury(Incarnation incarnation, const std::string& reason, Time now) {
+  Node& node = *by_incarnation_.at(incarnation);
+  node.health = NodeStatus::DEAD;
+  node.death = reason;
+  node.gone_at = now;
 }
 
 std::vector<const Node*> Membership::Sweep(Time now) {
@@ -136,6 +183,7 @@ std::vector<const Node*> Membership::Sweep(Time now) {
     }
     node.death = Silence(silence);
     node.health = node.told_end ? NodeStatus::LEFT : NodeStatus::DEAD;
+    node.gone_at = now;
     if (!node.told_end) {
       dead.push_back(&node);
     }
@@ -146,6 +194,18 @@ std::vector<const Node*> Membership::Sweep(Time now) {
 const Node* Membership::Find(Incarnation incarnation) const {
   const auto found = by_incarnation_.find(incarnation);
   return found == by_incarnation_.end() ? nullptr : found->second;
+}
+
+const Node* Membership::FindProcess(Role role, const std::string& host, int64_t pid) const {
+  const auto found = std::ranges::find_if(nodes_, [&](const Node& node) {
+    return node.alive() && node.role == role && node.host == host && node.pid == pid;
+  });
+  return found == nodes_.end() ? nullptr : &*found;
+}
+
+uint32_t Membership::LiveServers() const {
+  return static_cast<uint32_t>(
+      std::ranges::count_if(servers_, [](const Node* node) { return node->alive(); }));
 }
 
 uint32_t Membership::LiveWorkers() const {

@@ -4,7 +4,12 @@
 // role and its number among the nodes of that role, given in order of registration; its incarnation
 // says which process that is. Whoever is silent for too long is dead, and stays dead: a process
 // that speaks again after that (it was stopped, or cut off) is told to restart, because its leases
-// and its rows may have moved on without it. Owned by the scheduler's thread.
+// and its rows may have moved on without it.
+//
+// A job has a fixed number of servers, its slots. When a server dies its slot is free, and the next
+// server that registers takes it, under the same number. One that registers while all slots are
+// taken waits until each server there has spoken after it came: if all do, it is one too many and
+// is told so; otherwise one of them is about to be found dead. Owned by the scheduler's thread.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +44,7 @@ struct Node {
   uint64_t last_heartbeat = 0;    // its request id
   bool told_end = false;          // a heartbeat was answered with a state that ends the job
   std::string death;              // why it is gone: "no heartbeat for 2.6 s"
+  Time gone_at;                   // when that was noticed
   std::vector<LaneStatus> lanes;  // of a server, from its last heartbeat
 
   bool alive() const { return health == NodeStatus::ALIVE; }
@@ -50,15 +56,18 @@ class Membership {
  public:
   explicit Membership(const MembershipOptions& options) : options_(options) {}
 
-  // Adds the node, or returns the one that this incarnation is already. Fails when all servers are
-  // there, when an address is taken, or when the request makes no sense.
+  // Adds the node, or returns the one that this incarnation is already. kUnavailable: no slot is
+  // free yet, ask again. Other errors: all servers are there, an address is taken, a server has
+  // other lanes than the one before it, or the request makes no sense.
   StatusOr<Node*> Register(const RegisterRequest& request, Incarnation sender, Time now);
 
   // Notes that `sender` lives. kStaleEpoch when it was declared dead or never registered here.
   StatusOr<Node*> Hear(Incarnation sender, Time now);
 
   // The node goes by itself, as it says because of `reason`; it is not heard again.
-  void Leave(Incarnation incarnation, const std::string& reason);
+  void Leave(Incarnation incarnation, const std::string& reason, Time now);
+  // Whoever started the node has seen it end.
+  void Bury(Incarnation incarnation, const std::string& reason, Time now);
 
   // Declares dead who has been silent for too long; returns those. A node that knew of the job's
   // end has left instead. When this function itself was not called for long (the scheduler was
@@ -66,22 +75,30 @@ class Membership {
   std::vector<const Node*> Sweep(Time now);
 
   const Node* Find(Incarnation incarnation) const;
-  // In order of registration; servers therefore in order of their numbers.
+  // The node that lives as this process, or null.
+  const Node* FindProcess(Role role, const std::string& host, int64_t pid) const;
+  // In order of registration.
   const std::deque<Node>& nodes() const { return nodes_; }
-  uint32_t servers() const { return servers_; }
-  bool servers_complete() const { return servers_ == options_.servers; }
+  // The last server of each slot that was ever taken, by its number; not all of them need live.
+  const std::vector<const Node*>& servers() const { return servers_; }
+  uint32_t LiveServers() const;
+  // Every slot is taken by a server that lives.
+  bool servers_complete() const { return LiveServers() == options_.servers; }
   uint32_t LiveWorkers() const;
   // Whether every node that lives has been told of the job's end.
   bool AllTold() const;
 
  private:
-  Status CheckServer(const RegisterRequest& request) const;
+  Status CheckLanes(const RegisterRequest& request) const;
+  StatusOr<uint32_t> FindSlot(const RegisterRequest& request, Incarnation sender, Time now);
+  Status NoSlotIsFree(Incarnation sender, Time now);
 
   MembershipOptions options_;
   std::deque<Node> nodes_;  // a deque: nodes do not move
   std::unordered_map<Incarnation, Node*> by_incarnation_;
-  uint32_t servers_ = 0;
+  std::vector<const Node*> servers_;  // by slot
   uint32_t workers_ = 0;
+  std::unordered_map<Incarnation, Time> waiting_;  // servers without a slot, since when
   std::optional<Time> last_sweep_;
 };
 

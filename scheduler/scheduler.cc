@@ -51,7 +51,7 @@ StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& o
                                                        Transport& transport, FileSystem& fs,
                                                        Clock& clock) {
   AP_RETURN_IF_ERROR(CheckOptions(options));
-  Restored restored;
+  RestorePoint restored;
   if (!options.restore_dir.empty()) {
     AP_ASSIGN_OR_RETURN(restored.folder, FindNewestSnapshot(fs, options.restore_dir));
     AP_ASSIGN_OR_RETURN(restored.manifest, ReadManifest(fs, restored.folder));
@@ -67,24 +67,26 @@ StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& o
 }
 
 Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> endpoint,
-                     Restored restored, FileSystem& fs, Clock& clock)
+                     RestorePoint restored, FileSystem& fs, Clock& clock)
     : options_(options),
       fs_(fs),
       clock_(clock),
       endpoint_(std::move(endpoint)),
       rpc_(*endpoint_, clock, {.incarnation = SchedulerIncarnation(options.cluster_id)}, this),
-      restored_(std::move(restored)),
       started_(clock.Now()),
       job_(ConductorOptionsOf(options)),
       lanes_(rpc_),
-      builder_(lanes_),
+      cluster_(
+          {.cluster_id = options.cluster_id, .server_down_timeout = options.server_down_timeout},
+          rpc_, lanes_, fs, clock),
       members_cast_(lanes_),
       snapshot_(lanes_, fs, clock),
       outputs_(options.outputs, fs, clock) {
   rpc_.SetCluster(options.cluster_id, 0);
-  if (!restored_.folder.empty()) {
-    job_.ContinueFrom(restored_.manifest.plan());
+  if (!restored.folder.empty()) {
+    job_.ContinueFrom(restored.manifest.plan());
   }
+  cluster_.BeginFrom(std::move(restored));
 }
 
 bool Scheduler::Poll(Duration timeout) {
@@ -153,8 +155,11 @@ Status Scheduler::AnswerNode(Request& request) {
     case METHOD_HEARTBEAT: {
       HeartbeatRequest meta;
       AP_RETURN_IF_ERROR(request.Parse(meta));
-      AP_ASSIGN_OR_RETURN(const HeartbeatReply reply,
+      AP_ASSIGN_OR_RETURN(HeartbeatReply reply,
                           job_.Heartbeat(meta, sender, request.header.request_id, now));
+      if (cluster_.ready()) {
+        reply.set_view_epoch(cluster_.view().epoch());
+      }
       rpc_.Reply(to, reply, {});
       return Status();
     }
@@ -186,15 +191,16 @@ Status Scheduler::AnswerPlan(Request& request) {
   }
   GetPlanRequest meta;
   AP_RETURN_IF_ERROR(request.Parse(meta));
-  const ClusterView* view = ready_ ? &view_ : nullptr;
+  const bool ready = cluster_.ready();
+  const ClusterView* view = ready ? &cluster_.view() : nullptr;
   // ps_ctl is no node: it reads the plan, but is never asked to make one.
   GetPlanReply reply;
   if (meta.has_node() || job_.members().Find(sender) != nullptr) {
     AP_ASSIGN_OR_RETURN(reply, job_.GetPlan(sender, view, clock_.Now()));
   } else {
-    reply.set_ready(ready_);
+    reply.set_ready(ready);
   }
-  if (ready_) {
+  if (ready) {
     rpc_.Reply(to, reply, {&job_.plan_desk().bytes(), 1});
   } else {
     rpc_.Reply(to, reply, {});
@@ -255,8 +261,9 @@ Status Scheduler::AnswerSnapshot(Request& request) {
         "no folder to write a snapshot to: give ps_ctl snapshot --dir, or "
         "start the scheduler with --snapshot_dir");
   }
-  if (!ready_) {
-    return FailedPreconditionError("there is nothing to write yet: the cluster is not ready");
+  if (!cluster_.ready()) {
+    return FailedPreconditionError(
+        "there is nothing to write now: the cluster waits for servers or the plan");
   }
   AP_RETURN_IF_ERROR(snapshot_.Start(directory, *job_.book()));
   snapshot_asker_ = to;
@@ -268,13 +275,16 @@ Status Scheduler::AnswerSnapshot(Request& request) {
 void Scheduler::Advance(Time now) {
   job_.Sweep(now);
   if (!job_.lifecycle().ended()) {
-    BuildCluster();
+    AdvanceCluster();
   }
-  if (ready_) {
-    members_cast_.Advance(job_.clock());
+  if (job_.book() != nullptr) {
     AdvanceSnapshot();
-    AdvanceEnd(now);
+    cluster_.recoveries().Observe(job_.book()->replay_samples(), now);
     rate_.Observe(job_.book()->samples_trained(), now);
+  }
+  if (cluster_.ready()) {
+    members_cast_.Advance(job_.clock());
+    AdvanceEnd(now);
   }
   if (job_.lifecycle().ended()) {
     if (!outputs_ended_) {
@@ -286,46 +296,48 @@ void Scheduler::Advance(Time now) {
   }
 }
 
-void Scheduler::BuildCluster() {
-  using State = ClusterBuilder::State;
-  if (builder_.state() == State::kIdle && job_.members().servers_complete() &&
-      job_.plan_desk().has_plan()) {
-    const TrainingPlan& plan = job_.plan_desk().plan();
-    if (!restored_.folder.empty()) {
-      const Status fits = CheckSchemasFit(restored_.manifest.plan().schema(), plan.schema());
-      if (!fits.ok()) {
-        Fail(fits.WithContext("restore " + restored_.folder));
-        return;
-      }
-    }
-    view_ = BuildView(job_.members().nodes(), options_.cluster_id, plan.schema().shard_count());
-    rpc_.SetCluster(view_.cluster_id(), view_.epoch());
-    builder_.Start(plan, view_, restored_.folder, restored_.manifest);
-  }
-  builder_.Advance();
-  if (builder_.state() == State::kFailed) {
-    Fail(builder_.status());
-  } else if (builder_.state() == State::kReady && !ready_) {
-    FinishBuilding();
+void Scheduler::AdvanceCluster() {
+  using News = ClusterKeeper::News;
+  const PlanDesk& desk = job_.plan_desk();
+  const StatusOr<News> news =
+      cluster_.Advance(job_.members(), desk.has_plan() ? &desk.plan() : nullptr);
+  if (!news.ok()) {
+    Fail(news.status());
+  } else if (*news == News::kLost) {
+    OnLost();
+  } else if (*news == News::kReady) {
+    OnReady();
   }
 }
 
-void Scheduler::FinishBuilding() {
-  ready_ = true;
+void Scheduler::OnLost() {
+  job_.Suspend();
+  snapshot_.Abort(UnavailableError("a server was lost meanwhile"));
+  final_snapshot_began_ = false;
+}
+
+void Scheduler::OnReady() {
+  const RestorePoint& from = cluster_.restored_from();
+  const bool same_job = SamePartitions(from.manifest.plan(), job_.plan_desk().plan());
   std::vector<PartitionProgress> progress;
-  if (!restored_.folder.empty()) {
-    const SnapshotManifest& manifest = restored_.manifest;
-    const bool same_job = SamePartitions(manifest.plan(), job_.plan_desk().plan());
-    LOG(INFO) << "restored " << builder_.restored_rows() << " rows of " << restored_.folder
+  if (same_job) {
+    progress.assign(from.manifest.progress().begin(), from.manifest.progress().end());
+  }
+  members_cast_.Forget();
+  if (job_.book() != nullptr) {
+    job_.Rewind(progress);
+    cluster_.recoveries().Serving(from.folder, job_.book()->replay_samples(), clock_.Now());
+    return;
+  }
+  if (!from.folder.empty()) {
+    LOG(INFO) << "restored " << cluster_.restored_rows() << " rows of " << from.folder
               << (same_job ? "; the job goes on where it stood"
                            : "; its partitions are others, so all of them are trained");
-    if (same_job) {
-      progress.assign(manifest.progress().begin(), manifest.progress().end());
-    }
   }
-  job_.Begin(progress, builder_.positions());
-  LOG(INFO) << "the cluster is ready: " << job_.members().servers() << " servers, "
-            << view_.lanes_size() << " lanes, " << view_.shard_count() << " shards, "
+  job_.Begin(progress);
+  const ClusterView& view = cluster_.view();
+  LOG(INFO) << "the cluster is ready: " << job_.members().LiveServers() << " servers, "
+            << view.lanes_size() << " lanes, " << view.shard_count() << " shards, "
             << ConsistencyName(job_.plan_desk().plan());
 }
 
@@ -337,6 +349,7 @@ void Scheduler::AdvanceSnapshot() {
   if (result.ok()) {
     last_snapshot_ = *result;
     last_snapshot_seconds_ = clock_.WallSeconds();
+    cluster_.NoteSnapshot(result->directory());
     LOG(INFO) << "snapshot " << result->directory() << ": " << result->rows() << " rows, "
               << result->bytes() << " bytes";
   } else {
@@ -382,7 +395,7 @@ JobView Scheduler::View(Time now) const {
   view.state = job_.lifecycle().state();
   view.reason = job_.lifecycle().result().message();
   view.servers_expected = options_.servers;
-  view.servers = job_.members().servers();
+  view.servers = job_.members().LiveServers();
   view.workers_expected = options_.workers_expected;
   view.workers = job_.members().LiveWorkers();
   view.last_snapshot = last_snapshot_.directory();
@@ -390,6 +403,7 @@ JobView Scheduler::View(Time now) const {
   if (const LeaseBook* book = job_.book(); book != nullptr) {
     view.samples = book->samples_trained();
     view.samples_planned = book->SamplesPlanned();
+    view.replay_samples = book->replay_samples();
     view.seconds = job_.TrainingSeconds(now);
     view.samples_per_second = rate_.PerSecond();
     view.partitions_done = book->partitions_done();
@@ -403,9 +417,10 @@ ClusterStatus Scheduler::status(const StatusRequest& request) const {
   ClusterStatus status = StatusOf(job_, View(now), request, clock_.WallSeconds(), now);
   status.set_cluster_id(options_.cluster_id);
   status.set_uptime_seconds(SecondsBetween(started_, now));
-  if (ready_) {
-    *status.mutable_view() = view_;
+  if (cluster_.view().epoch() > 0) {
+    *status.mutable_view() = cluster_.view();
   }
+  cluster_.recoveries().Describe(status.mutable_recoveries());
   if (!last_snapshot_.directory().empty()) {
     status.set_last_snapshot(last_snapshot_.directory());
     status.set_last_snapshot_seconds(last_snapshot_seconds_);

@@ -1,9 +1,9 @@
 // Scheduler: the one process that knows who takes part in a job and how far it is.
 //
 // It listens for servers, workers and ps_ctl; has lanes configured once all servers are there and a
-// worker has proposed the plan; leases partitions, keeps the clock of BSP and SSP, adds up metrics,
-// has snapshots written, and tells everybody when the job has ended. Nothing on the way of a sample
-// waits for it.
+// worker has proposed the plan, and again those of a server that was lost; leases partitions, keeps
+// the clock of BSP and SSP, adds up metrics, has snapshots written, and tells everybody when the
+// job has ended. Nothing on the way of a sample waits for it.
 //
 // Owned by one thread, which calls Poll until it returns false. SchedulerThread
 // (scheduler_thread.h) is that thread for those who do not have one; a simulation calls Poll
@@ -21,7 +21,7 @@
 #include "common/net/transport.h"
 #include "proto/cluster.pb.h"
 #include "proto/snapshot.pb.h"
-#include "scheduler/cluster_builder.h"
+#include "scheduler/cluster_keeper.h"
 #include "scheduler/conductor.h"
 #include "scheduler/job_view.h"
 #include "scheduler/lanes.h"
@@ -43,6 +43,8 @@ struct SchedulerOptions {
   bool linger = false;
   Duration heartbeat = std::chrono::milliseconds(500);
   Duration dead_after = std::chrono::milliseconds(2500);
+  // A server that is gone must be replaced by then.
+  Duration server_down_timeout = std::chrono::seconds(60);
   Duration failure_linger = std::chrono::seconds(2);
   Duration finish_wait = std::chrono::seconds(3);
   OutputOptions outputs;
@@ -77,13 +79,8 @@ class Scheduler final : private RequestHandler {
   std::shared_ptr<Waker> waker() const { return endpoint_->waker(); }
 
  private:
-  struct Restored {
-    std::string folder;  // empty: nothing to restore
-    SnapshotManifest manifest;
-  };
-
-  Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> endpoint, Restored restored,
-            FileSystem& fs, Clock& clock);
+  Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> endpoint,
+            RestorePoint restored, FileSystem& fs, Clock& clock);
 
   void OnRequest(Request& request) override;
   Status Answer(Request& request);
@@ -96,8 +93,9 @@ class Scheduler final : private RequestHandler {
   Status CheckControl(const Request& request) const;
 
   void Advance(Time now);
-  void BuildCluster();
-  void FinishBuilding();
+  void AdvanceCluster();
+  void OnLost();
+  void OnReady();
   void AdvanceSnapshot();
   void AdvanceEnd(Time now);
   void Fail(const Status& why);
@@ -108,18 +106,15 @@ class Scheduler final : private RequestHandler {
   Clock& clock_;
   const std::unique_ptr<Endpoint> endpoint_;
   RpcNode rpc_;  // outlives what makes calls with it
-  const Restored restored_;
   const Time started_;
 
   Conductor job_;
   Lanes lanes_;
-  ClusterBuilder builder_;
+  ClusterKeeper cluster_;
   MembersCast members_cast_;
   SnapshotRound snapshot_;
   Outputs outputs_;
   RateMeter rate_;
-  ClusterView view_;
-  bool ready_ = false;  // the lanes are configured
 
   std::optional<ReplyAddress> snapshot_asker_;  // of the round that runs
   std::optional<ReplyAddress> last_asker_;      // of the round that ended last

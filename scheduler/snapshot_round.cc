@@ -39,10 +39,8 @@ Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book)
   folder_ = SnapshotFolder(directory, version_);
   AP_RETURN_IF_ERROR(fs_.MakeDirectories(folder_));
   AP_RETURN_IF_ERROR(fs_.SyncDirectory(directory));
-  done_before_.clear();
-  for (const LeaseBook::Entry& entry : book.entries()) {
-    done_before_.push_back(entry.done);
-  }
+  before_ = book.entries();
+  aborted_ = Status();
   round_ = std::make_unique<LaneRound>(lanes_, kWriteOptions);
   WriteSnapshotRequest request;
   request.set_directory(folder_);
@@ -53,12 +51,18 @@ Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book)
   return Status();
 }
 
+void SnapshotRound::Abort(const Status& why) {
+  if (active()) {
+    aborted_ = why;
+  }
+}
+
 bool SnapshotRound::Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book) {
-  if (!active() || !round_->over()) {
+  if (!active() || (aborted_.ok() && !round_->over())) {
     return false;
   }
-  result_ = round_->status().ok() ? Commit(plan, cluster_id, book)
-                                  : StatusOr<SnapshotReply>(round_->status());
+  const Status failure = aborted_.ok() ? round_->status() : aborted_;
+  result_ = failure.ok() ? Commit(plan, cluster_id, book) : StatusOr<SnapshotReply>(failure);
   if (!result_.ok()) {
     result_ = result_.status().WithContext("snapshot " + folder_ + " was not completed");
   }
@@ -86,7 +90,9 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t
   }
   // Epochs as of now: a lane's file may hold one that was given out while it wrote.
   for (PartitionProgress& item : book.Progress()) {
-    item.set_done(item.done() && done_before_[item.partition()]);
+    const LeaseBook::Entry& before = before_[item.partition()];
+    item.set_done(before.done);
+    item.set_position(before.position);
     *manifest.add_progress() = std::move(item);
   }
   AP_RETURN_IF_ERROR(WriteManifest(fs_, folder_, std::move(manifest)));

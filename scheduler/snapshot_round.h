@@ -30,6 +30,10 @@ class SnapshotRound {
   // Commits once all lanes have written. True when the round has just ended: result() says how.
   bool Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book);
 
+  // Gives the round up: a lane is gone, or the partitions were rewound. Nothing while none is
+  // under way; otherwise the next Advance says that the round has ended, with `why`.
+  void Abort(const Status& why);
+
   bool active() const { return round_ != nullptr; }
   const StatusOr<SnapshotReply>& result() const { return result_; }
 
@@ -42,10 +46,11 @@ class SnapshotRound {
   FileSystem& fs_;
   Clock& clock_;
   std::unique_ptr<LaneRound> round_;
+  Status aborted_;
   std::string folder_;
   uint64_t version_ = 0;
-  // Partitions that were done before any lane began: only they are complete in every file.
-  std::vector<bool> done_before_;
+  // What every file holds: where each partition stood before any lane began.
+  std::vector<LeaseBook::Entry> before_;
   StatusOr<SnapshotReply> result_ = SnapshotReply();
 };
 

@@ -165,6 +165,10 @@ ClusterStatus StatusOf(const Conductor& job, const JobView& view, const StatusRe
   status.set_state(view.state);
   status.set_reason(view.reason);
   for (const Node& node : job.members().nodes()) {
+    // Of the servers of a slot, the last one counts.
+    if (node.role == ROLE_SERVER && job.members().servers()[node.index] != &node) {
+      continue;
+    }
     *status.add_nodes() = StatusOfNode(node, job, now);
   }
   if (job.plan_desk().has_plan()) {
@@ -176,6 +180,7 @@ ClusterStatus StatusOf(const Conductor& job, const JobView& view, const StatusRe
   AddLeases(job, status);
   status.set_samples_trained(view.samples);
   status.set_samples_planned(view.samples_planned);
+  status.set_replay_samples(view.replay_samples);
   status.set_samples_per_second(view.samples_per_second);
   status.set_partitions_done(view.partitions_done);
   status.set_partitions_total(view.partitions_total);

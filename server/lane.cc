@@ -125,18 +125,18 @@ Status Lane::CheckSender(const Request& request) const {
 
 Status Lane::Configure(const Request& request) {
   const std::string_view bytes = request.message[1].text();
-  if (services_ != nullptr) {
-    if (bytes != configuration_) {
-      return FailedPreconditionError(
-          "this lane is configured already, for cluster " +
-          std::to_string(services_->state.store->view().cluster_id()) + " and epoch " +
-          std::to_string(services_->state.store->view().epoch()) + "; restart its server");
-    }
-    rpc_.Reply(RpcNode::AddressOf(request), ConfigureReply(), {});
-    return Status();
+  if (services_ == nullptr || bytes != configuration_) {
+    ConfigureRequest config;
+    AP_RETURN_IF_ERROR(request.Parse(config));
+    AP_RETURN_IF_ERROR(services_ == nullptr ? ConfigureFirst(config) : ConfigureAnew(config));
+    configuration_ = bytes;
+    rpc_.SetCluster(config.view().cluster_id(), config.view().epoch());
   }
-  ConfigureRequest config;
-  AP_RETURN_IF_ERROR(request.Parse(config));
+  rpc_.Reply(RpcNode::AddressOf(request), ConfigureReply(), {});
+  return Status();
+}
+
+Status Lane::ConfigureFirst(const ConfigureRequest& config) {
   AP_ASSIGN_OR_RETURN(std::unique_ptr<LaneStore> store, LaneStore::Create(config));
   std::optional<uint32_t> max_staleness;
   if (config.has_max_staleness()) {
@@ -147,12 +147,23 @@ Status Lane::Configure(const Request& request) {
   services->state.ledger.Reset(store->shard_count(), store->shards());
   services->state.store = std::move(store);
   services_ = std::move(services);
-  configuration_ = bytes;
-  rpc_.SetCluster(config.view().cluster_id(), config.view().epoch());
   LOG(INFO) << "lane " << config.lane() << " owns " << services_->state.store->shards().size()
             << " of " << config.view().shard_count() << " shards";
-  rpc_.Reply(RpcNode::AddressOf(request), ConfigureReply(), {});
   return Status();
+}
+
+Status Lane::ConfigureAnew(const ConfigureRequest& config) {
+  AP_RETURN_IF_ERROR(services_->state.store->TakeView(config));
+  LOG(INFO) << "lane " << config.lane() << " goes by the view of epoch " << config.view().epoch();
+  RefuseParked(StaleEpochError("the cluster has a newer view; get it and pull again"));
+  return Status();
+}
+
+void Lane::RefuseParked(const Status& status) {
+  for (const ParkedPull& pull : parked_) {
+    Refuse(pull.reply_to, status);
+  }
+  parked_.clear();
 }
 
 Status Lane::Pull(const Request& request) {

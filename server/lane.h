@@ -4,7 +4,8 @@
 // tables without locks included. What peers send is checked before it is used, and every request
 // may come twice. Before the scheduler's Configure everything else is refused with
 // kFailedPrecondition; afterwards, whoever speaks for another cluster or shard map gets
-// kStaleEpoch.
+// kStaleEpoch. When another server is lost the scheduler sends a newer view, and what this lane has
+// learned stays.
 #pragma once
 
 #include <array>
@@ -74,6 +75,10 @@ class Lane final : private RequestHandler {
   Status CheckSender(const Request& request) const;
 
   Status Configure(const Request& request);
+  Status ConfigureFirst(const ConfigureRequest& config);
+  Status ConfigureAnew(const ConfigureRequest& config);
+  // Nobody may wait under a view that is over.
+  void RefuseParked(const Status& status);
   Status Pull(const Request& request);
   Status ServePull(const ReplyAddress& reply_to, Incarnation sender, const Message& message);
   Status Push(const Request& request);

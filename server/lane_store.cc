@@ -1,5 +1,6 @@
 #include "server/lane_store.h"
 
+#include <algorithm>
 #include <string>
 
 #include "common/cluster/chunk_layout.h"
@@ -62,6 +63,27 @@ StatusOr<std::unique_ptr<LaneStore>> LaneStore::Create(const ConfigureRequest& c
   AP_ASSIGN_OR_RETURN(store->dense_,
                       DenseStore::Create(schema, LaneChunks(schema, lane_of_shard, config.lane())));
   return store;
+}
+
+Status LaneStore::TakeView(const ConfigureRequest& config) {
+  const ClusterView& ours = config_.view();
+  const ClusterView& theirs = config.view();
+  const bool same_lane =
+      theirs.cluster_id() == ours.cluster_id() && config.lane() == lane() &&
+      config.has_max_staleness() == config_.has_max_staleness() &&
+      config.max_staleness() == config_.max_staleness() &&
+      config.schema().SerializeAsString() == config_.schema().SerializeAsString() &&
+      std::ranges::equal(theirs.lane_of_shard(), ours.lane_of_shard());
+  if (!same_lane || theirs.epoch() <= ours.epoch()) {
+    return FailedPreconditionError(
+        "this lane is configured already, as lane " + std::to_string(lane()) + " of cluster " +
+        std::to_string(ours.cluster_id()) + " at epoch " + std::to_string(ours.epoch()) +
+        (same_lane ? "; epoch " + std::to_string(theirs.epoch()) + " is not newer"
+                   : "; restart its server to make it another one"));
+  }
+  AP_RETURN_IF_ERROR(CheckView(config));
+  config_ = config;
+  return Status();
 }
 
 ShardId LaneStore::ShardOf(TableId table, Key key) const {

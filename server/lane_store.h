@@ -23,6 +23,10 @@ class LaneStore {
   // lane is not in the view.
   static StatusOr<std::unique_ptr<LaneStore>> Create(const ConfigureRequest& config);
 
+  // Goes by a newer view of the same cluster. kFailedPrecondition, and nothing changes, when the
+  // view is not newer, or when lane, shards or schema would be others.
+  Status TakeView(const ConfigureRequest& config);
+
   // The same lane without what it has learned.
   StatusOr<std::unique_ptr<LaneStore>> CreateEmpty() const { return Create(config_); }
 

@@ -23,9 +23,10 @@ DEFINE_string(scheduler, "", "address of the scheduler, HOST:PORT");
 DEFINE_string(listen, "127.0.0.1", "address that the lanes listen at; each takes a free port");
 DEFINE_uint32(lanes, 1, "threads that own shards, each with a socket of its own");
 DEFINE_uint32(register_timeout_seconds, 30, "how long the scheduler may take to answer at first");
-DEFINE_uint32(scheduler_timeout_seconds, 10, "a scheduler silent for this long is given up");
+DEFINE_uint32(scheduler_timeout_seconds, 60, "a scheduler silent for this long is given up");
 DEFINE_bool(i_know_plaintext_is_unsafe, false,
             "allow an address that other machines can reach, without encryption");
+DEFINE_int64(replaces_pid, 0, "process on this host whose place this one takes; 0: none");
 DECLARE_string(log_dir);  // glog's
 
 namespace antiphon {
@@ -70,6 +71,7 @@ StatusOr<ServerOptions> OptionsFromFlags() {
   options.pid = getpid();
   options.register_timeout = std::chrono::seconds(FLAGS_register_timeout_seconds);
   options.scheduler_timeout = std::chrono::seconds(FLAGS_scheduler_timeout_seconds);
+  options.replaces_pid = FLAGS_replaces_pid;
   return options;
 }
 

@@ -25,6 +25,9 @@ StatusOr<std::unique_ptr<Server>> Server::Start(Transport& transport, Clock& clo
   link.registration.set_role(ROLE_SERVER);
   link.registration.set_host(options.host);
   link.registration.set_pid(options.pid);
+  if (options.replaces_pid != 0) {
+    link.registration.set_replaces_pid(options.replaces_pid);
+  }
   for (const std::string& address : server->lane_addresses()) {
     link.registration.add_lane_addresses(address);
   }

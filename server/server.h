@@ -28,8 +28,9 @@ struct ServerOptions {
   Incarnation incarnation = 0;
   std::string host;  // for the scheduler's status
   int64_t pid = 0;
+  int64_t replaces_pid = 0;  // RegisterRequest.replaces_pid; 0: nobody's
   Duration register_timeout = std::chrono::seconds(30);
-  Duration scheduler_timeout = std::chrono::seconds(10);
+  Duration scheduler_timeout = std::chrono::seconds(60);
   PositionCheck position_check = PositionCheck::kOn;
 };
 

@@ -28,6 +28,9 @@ class DenseMirror {
   // What to ask `lane` for; grows with every Apply.
   uint64_t version(LaneId lane) const { return versions_[lane]; }
 
+  // The lane is another one, with versions of its own.
+  void Forget(LaneId lane) { versions_[lane] = 0; }
+
   // Takes over the chunks of a lane's reply. kDataLoss when bits and bytes do not agree.
   Status Apply(LaneId lane, const PullReply& reply, const Buffer& chunks);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -59,6 +60,10 @@ class LaneStep final : public ReplyHandler {
   State state() const { return state_; }
   bool duplicate() const { return duplicate_; }  // of a push: the lane had it already
   const Status& failure() const { return failure_; }
+  // What is under way and since when; nothing when the lane owes no answer.
+  std::optional<RpcNode::Waiting> wait() const {
+    return call_ == 0 ? std::nullopt : rpc_->WaitOf(call_);
+  }
 
   void OnReply(CallId call, const Status& status, const Message& reply) override;
 

@@ -27,7 +27,8 @@ DEFINE_string(job, "", "the job file");
 DEFINE_uint32(compute_threads, 1, "threads that compute a step, each a slice of the batch");
 DEFINE_string(gemm, "auto", "matrix library: auto, eigen, openblas or onednn");
 DEFINE_uint32(register_timeout_seconds, 30, "how long the scheduler may take to answer at first");
-DEFINE_uint32(scheduler_timeout_seconds, 10, "a scheduler silent for this long is given up");
+DEFINE_uint32(scheduler_timeout_seconds, 60, "a scheduler silent for this long is given up");
+DEFINE_int64(replaces_pid, 0, "process on this host whose place this one takes; 0: none");
 DECLARE_string(log_dir);  // glog's
 
 namespace antiphon {
@@ -64,6 +65,7 @@ WorkerOptions OptionsFromFlags(const Job& job) {
   options.job_digest = JobDigest(job);
   options.register_timeout = std::chrono::seconds(FLAGS_register_timeout_seconds);
   options.scheduler_timeout = std::chrono::seconds(FLAGS_scheduler_timeout_seconds);
+  options.replaces_pid = FLAGS_replaces_pid;
   return options;
 }
 

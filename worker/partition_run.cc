@@ -27,6 +27,7 @@ class PartitionRun::Opening final : public ReplyHandler {
   }
 
   bool answered() const { return answered_; }
+  std::optional<RpcNode::Waiting> wait() const { return rpc_.WaitOf(call_); }
   const Status& status() const { return status_; }
   const OpenPartitionReply& reply() const { return reply_; }
 
@@ -45,7 +46,12 @@ class PartitionRun::Opening final : public ReplyHandler {
 
 PartitionRun::PartitionRun(RunContext& context, const HeldLease& lease, Tick tick,
                            uint64_t& next_step, StepObserver& observer)
-    : context_(context), lease_(lease), tick_(tick), next_step_(next_step), observer_(observer) {
+    : context_(context),
+      lease_(lease),
+      tick_(tick),
+      next_step_(next_step),
+      observer_(observer),
+      measured_through_(lease.measured_through) {
   table_rows_.resize(static_cast<size_t>(context.schema.tables_size()));
   table_row_views_.resize(table_rows_.size());
   if (training()) {
@@ -98,7 +104,8 @@ bool PartitionRun::AdvanceOpening() {
       return false;
     }
     if (!openings_[lane]->status().ok()) {
-      Fail(openings_[lane]->status().WithContext("open partition at lane " + std::to_string(lane)));
+      FailAtLane(
+          openings_[lane]->status().WithContext("open partition at lane " + std::to_string(lane)));
       return false;
     }
     const auto& applied = openings_[lane]->reply().applied_through();
@@ -109,6 +116,11 @@ bool PartitionRun::AdvanceOpening() {
   std::sort(positions.begin(), positions.end());
   positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
   position_ = positions.empty() ? 0 : positions.front();
+  if (lease_.measured_through > position_) {
+    // No batch has samples on both sides of it.
+    positions.push_back(lease_.measured_through);
+    std::sort(positions.begin(), positions.end());
+  }
   context_.feed.Start(lease_.partition, position_, std::move(positions));
   return true;
 }
@@ -120,7 +132,7 @@ bool PartitionRun::RetireSteps() {
     for (size_t i = 0; i < steps_.size(); ++i) {
       LaneStep& at_lane = *steps_[i]->lanes[lane];
       if (at_lane.state() == LaneStep::State::kFailed) {
-        Fail(at_lane.failure());
+        FailAtLane(at_lane.failure());
         return false;
       }
       if (at_lane.state() == LaneStep::State::kHeld) {
@@ -210,7 +222,7 @@ bool PartitionRun::ComputeNext() {
   Step& step = *steps_[steps_.size() - uncomputed_];
   for (const std::unique_ptr<LaneStep>& lane : step.lanes) {
     if (lane->state() == LaneStep::State::kFailed) {
-      Fail(lane->failure());
+      FailAtLane(lane->failure());
       return false;
     }
     if (lane->state() != LaneStep::State::kPulled) {
@@ -235,7 +247,10 @@ bool PartitionRun::ComputeNext() {
   }
   context_.step_clock.Begin(StepClock::Activity::kOther);
   context_.step_clock.CountStep();
-  observer_.OnStep(batch, output_);
+  if (!training() || batch.begin >= measured_through_) {
+    observer_.OnStep(batch, output_);
+    measured_through_ = batch.end;
+  }
   step.computed = true;
   --uncomputed_;
   return true;
@@ -358,6 +373,35 @@ void PartitionRun::ReleaseStep(std::unique_ptr<Step> step) {
   }
   context_.feed.Recycle(std::move(step->batch));
   free_steps_.push_back(std::move(step));
+}
+
+std::optional<LaneWait> PartitionRun::LongestWait() {
+  std::optional<LaneWait> longest;
+  const auto consider = [&longest](size_t lane, std::optional<RpcNode::Waiting> wait) {
+    if (wait.has_value() && (!longest.has_value() || wait->since < longest->since)) {
+      longest = {.lane = static_cast<LaneId>(lane),
+                 .since = wait->since,
+                 .failure = std::move(wait->failure)};
+    }
+  };
+  for (size_t lane = 0; lane < openings_.size(); ++lane) {
+    consider(lane, openings_[lane]->wait());
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    for (size_t lane = 0; lane < steps_[i]->lanes.size(); ++lane) {
+      consider(lane, steps_[i]->lanes[lane]->wait());
+    }
+  }
+  return longest;
+}
+
+// A server that took the place of a lost one, at the same address even, is not configured at first.
+void PartitionRun::FailAtLane(const Status& status) {
+  superseded_ = status.code() == StatusCode::kStaleEpoch ||
+                status.code() == StatusCode::kUnavailable ||
+                status.code() == StatusCode::kDeadlineExceeded ||
+                status.code() == StatusCode::kFailedPrecondition;
+  Fail(status);
 }
 
 void PartitionRun::Fail(const Status& status) {

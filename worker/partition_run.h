@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,16 @@ struct HeldLease {
   PartitionId partition = 0;
   uint64_t epoch = 0;
   Partition::Kind kind = Partition::TRAIN;
+  // The samples before it were measured already, by this worker or another: they are trained again
+  // for the lanes that lost them, and not shown to the observer.
+  Position measured_through = 0;
+};
+
+// The answer of a lane that the run waits for longest.
+struct LaneWait {
+  LaneId lane = 0;
+  Time since;
+  Status failure;  // of the last attempt to ask, if it could not even be sent
 };
 
 class PartitionRun {
@@ -63,8 +74,10 @@ class PartitionRun {
 
   // Every batch has been applied by every lane, or the run failed.
   bool done() const { return done_; }
-  // kStaleEpoch: the lease was taken away. Anything else ends the worker.
   const Status& status() const { return status_; }
+  // The run failed because of a lane that was lost, or that goes by another lease or view: what it
+  // had to do is done under a new lease. Any other failure ends the worker.
+  bool superseded() const { return superseded_; }
 
   // What the run waits for when Advance has nothing to do.
   StepClock::Activity waits_for() const {
@@ -76,6 +89,9 @@ class PartitionRun {
   Tick tick() const { return tick_; }
   // All samples before it are in every lane (or, in evaluation, scored).
   Position position() const { return position_; }
+  // All samples before it have been shown to an observer.
+  Position measured_through() const { return measured_through_; }
+  std::optional<LaneWait> LongestWait();
 
  private:
   // Pushes that may be under way while the worker goes on: enough to hide a round trip, few enough
@@ -104,6 +120,7 @@ class PartitionRun {
   std::unique_ptr<Step> NewStep();
   void ReleaseStep(std::unique_ptr<Step> step);
   void Fail(const Status& status);
+  void FailAtLane(const Status& status);
   bool training() const { return lease_.kind == Partition::TRAIN; }
 
   RunContext& context_;
@@ -117,7 +134,9 @@ class PartitionRun {
   bool feed_ended_ = false;
   bool done_ = false;
   Status status_;
+  bool superseded_ = false;
   Position position_ = 0;
+  Position measured_through_ = 0;
 
   RingQueue<std::unique_ptr<Step>> steps_;  // in order of position
   std::vector<std::unique_ptr<Step>> free_steps_;

@@ -1,15 +1,24 @@
 #include "worker/session.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "common/base/text.h"
 
 namespace antiphon {
 namespace {
 
-constexpr CallOptions kAskOptions{.deadline = std::chrono::seconds(30),
+// A scheduler that is being started again answers late; whether it ever comes back is for the
+// worker's agent to say.
+constexpr CallOptions kAskOptions{.deadline = std::chrono::hours(1),
                                   .retry_after = std::chrono::seconds(1)};
 // Proposing waits for the servers, which may start last.
 constexpr CallOptions kProposeOptions{.deadline = std::chrono::minutes(5),
                                       .retry_after = std::chrono::seconds(2)};
+
+// How long a run may wait for a lane before it says so, and how often it says so again.
+constexpr Duration kSayAfter = std::chrono::seconds(5);
+constexpr Duration kDropAgainAfter = std::chrono::milliseconds(200);
 
 Buffer Serialize(const google::protobuf::MessageLite& message) {
   Buffer bytes = Buffer::Allocate(message.ByteSizeLong());
@@ -58,6 +67,9 @@ bool Session::GetPlan() {
   GetPlanReply reply;
   Message message;
   if (const Status status = call_.Take(reply, &message); !status.ok()) {
+    if (AskAgain(status)) {
+      return false;
+    }
     End(status.WithContext("get the training plan from the scheduler"));
     return false;
   }
@@ -66,7 +78,11 @@ bool Session::GetPlan() {
 
 bool Session::OnPlan(const GetPlanReply& reply, const Message& message) {
   if (reply.ready()) {
-    if (const Status status = Connect(reply, message); !status.ok()) {
+    Status status = context_ == nullptr ? TakePlan(message) : Status();
+    if (status.ok()) {
+      status = Connect(reply.view());
+    }
+    if (!status.ok()) {
       End(status);
       return false;
     }
@@ -103,32 +119,110 @@ bool Session::Propose() {
   return true;
 }
 
-Status Session::Connect(const GetPlanReply& reply, const Message& message) {
+Status Session::TakePlan(const Message& message) {
   if (message.bulk().size() != 1 ||
       !plan_.ParseFromArray(message.bulk()[0].data(), static_cast<int>(message.bulk()[0].size()))) {
     return DataLossError("the scheduler's training plan cannot be read");
   }
-  const ClusterView& view = reply.view();
-  rpc_.SetCluster(view.cluster_id(), view.epoch());
-  AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view, rpc_.endpoint().waker()));
-  dense_ = std::make_unique<DenseMirror>(plan_.schema(), view);
-  std::vector<PeerId> lanes;
-  for (const LaneAddress& lane : view.lanes()) {
-    AP_ASSIGN_OR_RETURN(const PeerId peer, rpc_.endpoint().Connect(lane.address()));
-    lanes.push_back(peer);
-  }
-  context_ =
-      std::make_unique<RunContext>(RunContext{.rpc = rpc_,
-                                              .schema = plan_.schema(),
-                                              .lanes = std::move(lanes),
-                                              .feed = *engine_.feed,
-                                              .computer = *engine_.computer,
-                                              .dense = *dense_,
-                                              .step_clock = step_clock_,
-                                              .seed = plan_.schema().seed(),
-                                              .pull_ahead_steps = engine_.pull_ahead_steps,
-                                              .gradient_clip_norm = engine_.gradient_clip_norm});
   return Status();
+}
+
+// The first time everything is made; after that only lanes that are others are met anew. Shards
+// stay on their lanes, so the engine does not notice.
+Status Session::Connect(const ClusterView& view) {
+  rpc_.SetCluster(view.cluster_id(), view.epoch());
+  if (context_ == nullptr) {
+    AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view, rpc_.endpoint().waker()));
+    dense_ = std::make_unique<DenseMirror>(plan_.schema(), view);
+    context_ =
+        std::make_unique<RunContext>(RunContext{.rpc = rpc_,
+                                                .schema = plan_.schema(),
+                                                .lanes = {},
+                                                .feed = *engine_.feed,
+                                                .computer = *engine_.computer,
+                                                .dense = *dense_,
+                                                .step_clock = step_clock_,
+                                                .seed = plan_.schema().seed(),
+                                                .pull_ahead_steps = engine_.pull_ahead_steps,
+                                                .gradient_clip_norm = engine_.gradient_clip_norm});
+  }
+  return ConnectLanes(view);
+}
+
+Status Session::ConnectLanes(const ClusterView& view) {
+  if (view_.lanes_size() > 0 && view_.lanes_size() != view.lanes_size()) {
+    return InternalError("the view of epoch " + std::to_string(view.epoch()) + " has " +
+                         std::to_string(view.lanes_size()) + " lanes, the one before it " +
+                         std::to_string(view_.lanes_size()));
+  }
+  std::vector<PeerId>& peers = context_->lanes;
+  for (int i = 0; i < view.lanes_size(); ++i) {
+    const auto lane = static_cast<LaneId>(i);
+    const bool was_there = lane < peers.size();
+    if (was_there && view_.lanes(i).incarnation() == view.lanes(i).incarnation()) {
+      continue;
+    }
+    if (was_there) {
+      rpc_.endpoint().Disconnect(peers[lane]);
+    }
+    AP_ASSIGN_OR_RETURN(const PeerId peer, rpc_.endpoint().Connect(view.lanes(i).address()));
+    peers.resize(std::max<size_t>(peers.size(), lane + 1));
+    peers[lane] = peer;
+    dense_->Forget(lane);
+  }
+  view_ = view;
+  return Status();
+}
+
+void Session::NoteView(uint64_t epoch) {
+  if (epoch <= view_.epoch() || context_ == nullptr) {
+    return;
+  }
+  if (state_ == State::kRunning) {
+    LeaveRun(StaleEpochError("the cluster has the view of epoch " + std::to_string(epoch) +
+                             ", this run goes by " + std::to_string(view_.epoch())));
+  }
+}
+
+// What was measured and not reported is forgotten: whoever trains on these samples again, since
+// some lane needs them, measures them from where the scheduler knows of.
+void Session::LeaveRun(const Status& why) {
+  LOG(WARNING) << "partition " << run_->lease().partition << " is given up: " << why;
+  tick_ = run_->tick();
+  run_.reset();
+  report_.Cancel();
+  MetricsDelta unwanted;
+  engine_.observer->TakeDelta(unwanted);
+  ask_at_ = clock_.Now() + kDropAgainAfter;
+  state_ = State::kGettingPlan;
+}
+
+// Whether a question to the scheduler failed in a way that the same question, later, may not.
+bool Session::AskAgain(const Status& status) {
+  const bool again = status.code() == StatusCode::kUnavailable ||
+                     status.code() == StatusCode::kDeadlineExceeded ||
+                     status.code() == StatusCode::kResourceExhausted;
+  if (again) {
+    ask_at_ = clock_.Now() + options_.ask_again_after;
+  }
+  return again;
+}
+
+// Nothing hangs in silence.
+void Session::SayWhatIsWaitedFor() {
+  const Time now = clock_.Now();
+  if (now < say_at_) {
+    return;
+  }
+  say_at_ = now + kSayAfter;
+  const std::optional<LaneWait> wait = run_->LongestWait();
+  if (!wait.has_value() || now - wait->since < kSayAfter) {
+    return;
+  }
+  const LaneAddress& lane = view_.lanes(static_cast<int>(wait->lane));
+  LOG(WARNING) << "has waited for lane " << wait->lane << " (server " << lane.server() << ", "
+               << lane.address() << ") for " << FormatSeconds(SecondsBetween(wait->since, now))
+               << ": " << (wait->failure.ok() ? "no answer yet" : wait->failure.ToString());
 }
 
 bool Session::LeaseNext() {
@@ -143,6 +237,9 @@ bool Session::LeaseNext() {
   }
   LeaseReply reply;
   if (const Status status = call_.Take(reply); !status.ok()) {
+    if (AskAgain(status)) {
+      return false;
+    }
     End(status.WithContext("ask the scheduler for a partition"));
     return false;
   }
@@ -166,10 +263,12 @@ void Session::OnLease(const LeaseReply& reply) {
   const HeldLease lease{
       .partition = reply.partition(),
       .epoch = reply.lease_epoch(),
-      .kind = reply.action() == LeaseReply::TRAIN ? Partition::TRAIN : Partition::EVAL};
+      .kind = reply.action() == LeaseReply::TRAIN ? Partition::TRAIN : Partition::EVAL,
+      .measured_through = reply.action() == LeaseReply::TRAIN ? reply.measured_through() : 0};
   engine_.observer->StartRun(lease.kind);
   run_ = std::make_unique<PartitionRun>(*context_, lease, tick_, next_step_, *engine_.observer);
   report_at_ = clock_.Now() + options_.report_every;
+  say_at_ = clock_.Now() + kSayAfter;
   state_ = State::kRunning;
 }
 
@@ -177,17 +276,16 @@ bool Session::Run() {
   const bool progress = run_->Advance();
   if (!run_->done()) {
     step_clock_.Begin(progress ? StepClock::Activity::kOther : run_->waits_for());
+    if (!progress) {
+      SayWhatIsWaitedFor();
+    }
     return ReportProgress() || progress;
   }
   step_clock_.Begin(StepClock::Activity::kOther);
   tick_ = run_->tick();
-  if (run_->status().code() == StatusCode::kStaleEpoch) {
-    LOG(WARNING) << "lease of partition " << run_->lease().partition
-                 << " was taken away: " << run_->status();
-    report_.Cancel();
-    run_.reset();
-    state_ = State::kLeasing;
-    return true;
+  if (run_->superseded()) {
+    LeaveRun(run_->status());
+    return false;
   }
   if (!run_->status().ok()) {
     End(run_->status());
@@ -205,12 +303,12 @@ bool Session::ReportProgress() {
   if (report_.ready()) {
     ReportReply reply;
     const Status status = report_.Take(reply);
+    if (status.code() == StatusCode::kStaleEpoch) {
+      End(status);
+      return false;
+    }
     if (status.ok() && reply.revoked()) {
-      LOG(WARNING) << "the scheduler gave partition " << run_->lease().partition
-                   << " to another worker";
-      tick_ = run_->tick();
-      run_.reset();
-      state_ = State::kLeasing;
+      LeaveRun(StaleEpochError("the scheduler took the lease back"));
       return true;
     }
   }
@@ -235,6 +333,7 @@ void Session::StartReport(bool run_is_done) {
   request.set_position(run_->position());
   request.set_done(run_is_done);
   request.set_tick(run_->tick());
+  request.set_measured_through(run_->measured_through());
   const Buffer bytes = Serialize(delta);
   report_.Start(options_.scheduler, METHOD_REPORT, request, {&bytes, 1}, kAskOptions);
 }

@@ -1,6 +1,10 @@
 // Session: a worker's life as the scheduler sees it: get (or make) the plan, then lease a
 // partition, run it, report, and again until there is nothing left.
 //
+// When a server is lost the run is dropped, the session waits for the new view and leases again:
+// what the lost lanes have to learn again is somebody's next lease. While the scheduler does not
+// answer, the run goes on, and what was asked is asked again.
+//
 // A state machine on the worker's RPC thread. Poll-driven like PartitionRun: Advance does what can
 // be done without waiting.
 #pragma once
@@ -60,7 +64,11 @@ class Session {
   // When Advance wants to be called next, even if no message comes.
   Time next_due() const { return ask_at_; }
 
-  // The job is over for this worker; status() says how.
+  // The scheduler has a view of this epoch ready: if it is a newer one, the run goes by an old one.
+  void NoteView(uint64_t epoch);
+
+  // The job is over for this worker; status() says how. kStaleEpoch: the scheduler took this
+  // incarnation for dead.
   bool done() const { return state_ == State::kDone; }
   const Status& status() const { return status_; }
   uint64_t batches() const { return next_step_ - 1; }
@@ -71,7 +79,12 @@ class Session {
   bool GetPlan();
   bool OnPlan(const GetPlanReply& reply, const Message& message);
   bool Propose();
-  Status Connect(const GetPlanReply& reply, const Message& message);
+  Status TakePlan(const Message& message);
+  Status Connect(const ClusterView& view);
+  Status ConnectLanes(const ClusterView& view);
+  bool AskAgain(const Status& status);
+  void LeaveRun(const Status& why);
+  void SayWhatIsWaitedFor();
   bool LeaseNext();
   void OnLease(const LeaseReply& reply);
   bool Run();
@@ -91,9 +104,11 @@ class Session {
   PendingCall report_;  // progress while a run goes on, then its end
   Time ask_at_{};
   Time report_at_{};
+  Time say_at_{};  // what a run waits for
   uint64_t report_sequence_ = 0;
 
   TrainingPlan plan_;
+  ClusterView view_;
   TrainingEngine engine_;
   StepClock step_clock_;
   std::unique_ptr<DenseMirror> dense_;

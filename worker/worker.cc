@@ -4,6 +4,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "common/base/hash.h"
+
 namespace antiphon {
 namespace {
 
@@ -25,26 +27,22 @@ StatusOr<std::unique_ptr<Worker>> Worker::Start(Transport& transport, Clock& clo
                                                 const WorkerOptions& options) {
   AP_ASSIGN_OR_RETURN(std::unique_ptr<Endpoint> endpoint,
                       transport.Open({.name = "worker", .listen_address = ""}));
-  std::unique_ptr<Worker> worker(new Worker(std::move(endpoint), clock, factory));
-  SchedulerLinkOptions link{.scheduler_address = options.scheduler_address,
-                            .incarnation = options.incarnation,
-                            .registration = {},
-                            .register_timeout = options.register_timeout,
-                            .scheduler_timeout = options.scheduler_timeout};
-  link.registration.set_role(ROLE_WORKER);
-  link.registration.set_job_digest(options.job_digest);
-  link.registration.set_pid(getpid());
-  link.registration.set_host(HostName());
-  AP_ASSIGN_OR_RETURN(worker->agent_,
-                      NodeAgent::Start(
-                          transport, clock, std::move(link), [](HeartbeatRequest&) {},
-                          [waker = worker->waker_] { waker->Wake(); }));
-  worker->thread_ = Thread("train", [raw = worker.get(), options] { raw->Run(options); });
+  std::unique_ptr<Worker> worker(
+      new Worker(options, transport, std::move(endpoint), clock, factory));
+  AP_ASSIGN_OR_RETURN(std::shared_ptr<NodeAgent> agent, worker->StartAgent(options.incarnation));
+  {
+    MutexLock lock(worker->mu_);
+    worker->agent_ = std::move(agent);
+  }
+  worker->thread_ = Thread("train", [raw = worker.get()] { raw->Run(); });
   return worker;
 }
 
-Worker::Worker(std::unique_ptr<Endpoint> endpoint, Clock& clock, EngineFactory& factory)
-    : endpoint_(std::move(endpoint)),
+Worker::Worker(const WorkerOptions& options, Transport& transport,
+               std::unique_ptr<Endpoint> endpoint, Clock& clock, EngineFactory& factory)
+    : options_(options),
+      transport_(transport),
+      endpoint_(std::move(endpoint)),
       waker_(endpoint_->waker()),
       clock_(clock),
       factory_(factory) {}
@@ -54,10 +52,35 @@ Worker::~Worker() {
   thread_.Join();
 }
 
+StatusOr<std::shared_ptr<NodeAgent>> Worker::StartAgent(Incarnation incarnation) {
+  SchedulerLinkOptions link{.scheduler_address = options_.scheduler_address,
+                            .incarnation = incarnation,
+                            .registration = {},
+                            .register_timeout = options_.register_timeout,
+                            .scheduler_timeout = options_.scheduler_timeout};
+  link.registration.set_role(ROLE_WORKER);
+  link.registration.set_job_digest(options_.job_digest);
+  link.registration.set_pid(getpid());
+  link.registration.set_host(HostName());
+  if (options_.replaces_pid != 0) {
+    link.registration.set_replaces_pid(options_.replaces_pid);
+  }
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<NodeAgent> agent,
+                      NodeAgent::Start(
+                          transport_, clock_, std::move(link), [](HeartbeatRequest&) {},
+                          [waker = waker_] { waker->Wake(); }));
+  return std::shared_ptr<NodeAgent>(std::move(agent));
+}
+
+std::shared_ptr<NodeAgent> Worker::agent() {
+  MutexLock lock(mu_);
+  return agent_;
+}
+
 void Worker::Stop() {
   stop_.store(true);
-  if (agent_ != nullptr) {
-    agent_->Stop("told to stop");
+  if (const std::shared_ptr<NodeAgent> present = agent(); present != nullptr) {
+    present->Stop("told to stop");
   }
   waker_->Wake();
 }
@@ -78,27 +101,44 @@ bool Worker::WaitFor(Duration timeout) {
   return done_;
 }
 
-void Worker::Run(const WorkerOptions& options) {
-  const Status result = Train(options);
-  agent_->Stop(result.ok() ? "nothing is left to train" : result.ToString());
+void Worker::Run() {
+  Status result = Train(options_.incarnation);
+  for (uint64_t life = 1; result.code() == StatusCode::kStaleEpoch && !stop_.load(); ++life) {
+    LOG(WARNING) << "fenced, joins again: " << result;
+    const Incarnation incarnation = Mix64(options_.incarnation, life) | 1;
+    StatusOr<std::shared_ptr<NodeAgent>> agent = StartAgent(incarnation);
+    if (!agent.ok()) {
+      result = agent.status();
+      break;
+    }
+    {
+      MutexLock lock(mu_);
+      agent_.swap(*agent);
+    }
+    agent->reset();  // that of the last life, whose end may take a moment
+    result = Train(incarnation);
+  }
+  agent()->Stop(result.ok() ? "nothing is left to train" : result.ToString());
   MutexLock lock(mu_);
   done_ = true;
   result_ = result;
   ended_.SignalAll();
 }
 
-Status Worker::Train(const WorkerOptions& options) {
-  AP_ASSIGN_OR_RETURN(const RegisterReply registration, agent_->WaitUntilRegistered());
-  RpcNode rpc(*endpoint_, clock_, {.incarnation = options.incarnation}, nullptr);
-  AP_ASSIGN_OR_RETURN(const PeerId scheduler, endpoint_->Connect(options.scheduler_address));
+Status Worker::Train(Incarnation incarnation) {
+  const std::shared_ptr<NodeAgent> agent = this->agent();
+  AP_ASSIGN_OR_RETURN(const RegisterReply registration, agent->WaitUntilRegistered());
+  RpcNode rpc(*endpoint_, clock_, {.incarnation = incarnation}, nullptr);
+  AP_ASSIGN_OR_RETURN(const PeerId scheduler, endpoint_->Connect(options_.scheduler_address));
   Session session(rpc, clock_, factory_, {.scheduler = scheduler, .node = registration.node()});
   while (!session.done()) {
     if (stop_.load()) {
       return CancelledError("the worker was told to stop");
     }
-    if (const std::optional<Status> over = agent_->result(); over.has_value()) {
+    if (const std::optional<Status> over = agent->result(); over.has_value()) {
       return *over;
     }
+    session.NoteView(agent->view_epoch());
     if (session.Advance()) {
       rpc.Poll(Duration::zero());
       continue;
@@ -113,11 +153,12 @@ Status Worker::Train(const WorkerOptions& options) {
 Status Worker::WaitForTheEnd() {
   // The last lease has said that the job is finished. The agent may hear of a late failure; that
   // the scheduler is gone by now is none.
+  const std::shared_ptr<NodeAgent> agent = this->agent();
   const Time patience = clock_.Now() + kGoodbye;
-  while (!agent_->result().has_value() && !stop_.load() && clock_.Now() < patience) {
+  while (!agent->result().has_value() && !stop_.load() && clock_.Now() < patience) {
     endpoint_->Receive(kLookAround);
   }
-  const std::optional<Status> over = agent_->result();
+  const std::optional<Status> over = agent->result();
   return over.has_value() && over->code() != StatusCode::kUnavailable ? *over : Status();
 }
 

@@ -64,6 +64,7 @@ void NodeAgent::Publish() {
     registration_ = link_.registration();
   }
   job_state_ = link_.job_state();
+  view_epoch_ = link_.view_epoch();
   if (link_.ended() && !result_.has_value()) {
     result_ = link_.result();
   }
@@ -84,6 +85,11 @@ StatusOr<RegisterReply> NodeAgent::WaitUntilRegistered() {
 JobState NodeAgent::job_state() const {
   MutexLock lock(mu_);
   return job_state_;
+}
+
+uint64_t NodeAgent::view_epoch() const {
+  MutexLock lock(mu_);
+  return view_epoch_;
 }
 
 std::optional<Status> NodeAgent::result() const {

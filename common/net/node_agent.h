@@ -31,6 +31,8 @@ class NodeAgent {
   StatusOr<RegisterReply> WaitUntilRegistered() AP_EXCLUDES(mu_);
 
   JobState job_state() const AP_EXCLUDES(mu_);
+  // See SchedulerLink::view_epoch.
+  uint64_t view_epoch() const AP_EXCLUDES(mu_);
   // Nothing while the job goes on; see SchedulerLink::result. kCancelled after Stop.
   std::optional<Status> result() const AP_EXCLUDES(mu_);
 
@@ -55,6 +57,7 @@ class NodeAgent {
   CondVar changed_;
   std::optional<RegisterReply> registration_ AP_GUARDED_BY(mu_);
   JobState job_state_ AP_GUARDED_BY(mu_) = JOB_WAITING;
+  uint64_t view_epoch_ AP_GUARDED_BY(mu_) = 0;
   std::optional<Status> result_ AP_GUARDED_BY(mu_);
   std::string leaving_ AP_GUARDED_BY(mu_);
   bool silent_ AP_GUARDED_BY(mu_) = false;  // the thread sends nothing any more

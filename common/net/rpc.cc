@@ -53,6 +53,7 @@ CallId RpcNode::Call(PeerId to, Method method, const google::protobuf::MessageLi
   PendingCall& call = TakeSlot();
   call.to = to;
   call.method = static_cast<uint16_t>(method);
+  call.started = now;
   call.deadline = now + options.deadline;
   call.retry_after = options.retry_after;
   call.handler = &handler;
@@ -94,6 +95,14 @@ void RpcNode::Cancel(CallId call) {
   if (PendingCall* pending = Find(call); pending != nullptr) {
     Free(*pending);
   }
+}
+
+std::optional<RpcNode::Waiting> RpcNode::WaitOf(CallId call) {
+  const PendingCall* pending = Find(call);
+  if (pending == nullptr) {
+    return std::nullopt;
+  }
+  return Waiting{.since = pending->started, .failure = pending->failure};
 }
 
 ReplyAddress RpcNode::AddressOf(const Request& request) {

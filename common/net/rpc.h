@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -81,6 +82,13 @@ class RpcNode {
   // Forgets a call; its handler hears nothing more.
   void Cancel(CallId call);
 
+  // A call that is under way: since when, and why its last attempt could not be sent, if so.
+  struct Waiting {
+    Time since;
+    Status failure;
+  };
+  std::optional<Waiting> WaitOf(CallId call);
+
   static ReplyAddress AddressOf(const Request& request);
   // A reply that cannot be sent is dropped: the caller asks again.
   void Reply(const ReplyAddress& to, const google::protobuf::MessageLite& meta,
@@ -107,6 +115,7 @@ class RpcNode {
     PeerId to = 0;
     uint16_t method = 0;
     Message message;
+    Time started;
     Time deadline;
     Time retry_at;
     Duration retry_after{};

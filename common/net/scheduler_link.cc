@@ -148,6 +148,7 @@ void SchedulerLink::OnHeartbeat(const Message& message) {
     return;
   }
   job_state_ = reply.state();
+  view_epoch_ = std::max(view_epoch_, reply.view_epoch());
   switch (job_state_) {
     case JOB_WAITING:
     case JOB_RUNNING:

@@ -24,8 +24,8 @@ struct SchedulerLinkOptions {
   RegisterRequest registration;
   // How long the first answer may take: processes start in any order.
   Duration register_timeout = std::chrono::seconds(30);
-  // A scheduler that was silent for this long is gone.
-  Duration scheduler_timeout = std::chrono::seconds(10);
+  // A scheduler that was silent for this long is gone; long enough for one to be started again.
+  Duration scheduler_timeout = std::chrono::seconds(60);
 };
 
 class SchedulerLink final : private ReplyHandler {
@@ -47,6 +47,8 @@ class SchedulerLink final : private ReplyHandler {
   // Only once registered.
   const RegisterReply& registration() const { return registration_; }
   JobState job_state() const { return job_state_; }
+  // Of the newest view that the scheduler has ready; 0: none yet.
+  uint64_t view_epoch() const { return view_epoch_; }
 
   bool ended() const { return ended_; }
   // Only once ended: Ok when the job finished or was stopped, otherwise why it failed or why the
@@ -76,6 +78,7 @@ class SchedulerLink final : private ReplyHandler {
   Time next_call_at_;
   RegisterReply registration_;
   JobState job_state_ = JOB_WAITING;
+  uint64_t view_epoch_ = 0;
   bool ended_ = false;
   Status result_;
 };

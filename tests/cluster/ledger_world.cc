@@ -87,10 +87,40 @@ SchedulerLinkOptions LinkTo(const Scheduler& scheduler, Role role, Incarnation i
 
 }  // namespace
 
+// Asks for a snapshot, as ps_ctl does.
+struct LedgerWorld::Photographer {
+  explicit Photographer(LedgerWorld& world)
+      : endpoint(MustOpen(world.transport_, "photographer", "")),
+        rpc(*endpoint, world.clock_, {.incarnation = 2}, nullptr),
+        call(rpc),
+        scheduler(*endpoint->Connect(world.scheduler_->address())) {}
+
+  void Poll() {
+    rpc.Poll(Duration::zero());
+    if (call.ready()) {
+      SnapshotReply reply;
+      taken += call.Take(reply).ok() ? 1 : 0;
+    }
+  }
+  void Ask() {
+    if (call.idle()) {
+      call.Start(scheduler, METHOD_SNAPSHOT, SnapshotRequest(), {},
+                 {.deadline = 10s, .retry_after = 1s});
+    }
+  }
+
+  std::unique_ptr<Endpoint> endpoint;
+  RpcNode rpc;
+  PendingCall call;
+  const PeerId scheduler;
+  int taken = 0;
+};
+
 // One lane and the link that registers it.
 struct LedgerWorld::SimServer {
-  SimServer(LedgerWorld& world, const std::string& name)
-      : incarnation(++world.last_incarnation_),
+  SimServer(LedgerWorld& world, std::string its_name)
+      : name(std::move(its_name)),
+        incarnation(++world.last_incarnation_),
         endpoint(MustOpen(world.transport_, name, "mem://" + name)),
         link_endpoint(MustOpen(world.transport_, name + ".link", "")),
         snapshots(world.fs_, SnapshotWriter::Mode::kInline),
@@ -105,6 +135,7 @@ struct LedgerWorld::SimServer {
     return options;
   }
 
+  const std::string name;
   const Incarnation incarnation;
   std::unique_ptr<Endpoint> endpoint;
   std::unique_ptr<Endpoint> link_endpoint;
@@ -160,18 +191,20 @@ struct LedgerWorld::SimWorker {
 LedgerWorld::LedgerWorld(const LedgerWorldOptions& options)
     : options_(options), rng_(options.seed) {
   DrawShape();
-  const auto servers = static_cast<uint32_t>(1 + rng_.Below(3));
+  wanted_servers_ = static_cast<uint32_t>(1 + rng_.Below(3));
   SchedulerOptions scheduler_options;
   scheduler_options.listen_address = "mem://scheduler";
-  scheduler_options.servers = servers;
+  scheduler_options.servers = wanted_servers_;
+  scheduler_options.snapshot_dir = "snapshots";
   scheduler_options.workers_expected = wanted_workers_;
   scheduler_options.cluster_id = options.seed + 1;
   StatusOr<std::unique_ptr<Scheduler>> scheduler =
       Scheduler::Create(scheduler_options, transport_, fs_, clock_);
   CHECK(scheduler.ok()) << scheduler.status();
   scheduler_ = std::move(scheduler).value();
-  for (uint32_t i = 0; i < servers; ++i) {
-    servers_.push_back(std::make_unique<SimServer>(*this, "lane" + std::to_string(i)));
+  photographer_ = std::make_unique<Photographer>(*this);
+  for (uint32_t i = 0; i < wanted_servers_; ++i) {
+    StartServer();
   }
   for (uint32_t i = 0; i < wanted_workers_; ++i) {
     StartWorker();
@@ -191,6 +224,7 @@ void LedgerWorld::DrawShape() {
   wanted_workers_ = static_cast<uint32_t>(1 + rng_.Below(4));
   kills_left_ = static_cast<int>(rng_.Below(4));
   naps_left_ = static_cast<int>(rng_.Below(3));
+  server_kills_left_ = static_cast<int>(rng_.Below(4));
 
   ParameterSchema* schema = plan_.mutable_schema();
   schema->set_seed(options_.seed);
@@ -228,6 +262,34 @@ void LedgerWorld::DrawShape() {
 void LedgerWorld::StartWorker() {
   workers_.push_back(
       std::make_unique<SimWorker>(*this, "worker" + std::to_string(last_incarnation_)));
+}
+
+void LedgerWorld::StartServer() {
+  servers_.push_back(
+      std::make_unique<SimServer>(*this, "lane" + std::to_string(last_incarnation_)));
+}
+
+void LedgerWorld::DisturbServers() {
+  if (servers_.size() < wanted_servers_ && clock_.Now() >= server_due_) {
+    StartServer();
+  }
+  if (servers_.empty() || server_kills_left_ == 0 || !rng_.Chance(0.003)) {
+    return;
+  }
+  --server_kills_left_;
+  ++server_kills_;
+  const size_t victim = rng_.Below(servers_.size());
+  transport_.Kill(servers_[victim]->name);
+  transport_.Kill(servers_[victim]->name + ".link");
+  servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(victim));
+  server_due_ = clock_.Now() + std::chrono::milliseconds(rng_.Below(6000));
+}
+
+void LedgerWorld::TakeSnapshot() {
+  if (rng_.Chance(0.005)) {
+    photographer_->Ask();
+  }
+  photographer_->Poll();
 }
 
 void LedgerWorld::Disturb() {
@@ -273,6 +335,8 @@ LedgerOutcome LedgerWorld::Run() {
   while (!JobHasEnded() && clock_.Now() < deadline) {
     clock_.Advance(std::chrono::microseconds(500 + rng_.Below(4000)));
     Disturb();
+    DisturbServers();
+    TakeSnapshot();
     PollEverybody();
     std::erase_if(workers_,
                   [](const std::unique_ptr<SimWorker>& worker) { return worker->over(); });
@@ -284,6 +348,8 @@ LedgerOutcome LedgerWorld::Run() {
   outcome.finished = scheduler_->state() == JOB_FINISHED;
   outcome.kills = kills_;
   outcome.naps = naps_;
+  outcome.server_kills = server_kills_;
+  outcome.snapshots = photographer_->taken;
   if (!outcome.finished) {
     outcome.problem =
         scheduler_->state() == JOB_FAILED ? scheduler_->result().ToString() : "the job did not end";

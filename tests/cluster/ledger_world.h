@@ -2,7 +2,8 @@
 // on a ledger: sample i adds 1 to key i, so after any run every key must hold exactly 1.
 //
 // Faults come from the seed: messages are lost, doubled, delayed and overtaken; workers are killed
-// and replaced, or sleep until their lease is over and wake up as zombies. The same seed always
+// and replaced, or sleep until their lease is over and wake up as zombies; servers are killed, with
+// all that they learned, and replaced, while snapshots are taken now and then. The same seed always
 // gives the same run.
 #pragma once
 
@@ -32,8 +33,10 @@ struct LedgerOutcome {
   std::string problem;    // of the scheduler, when it did not
   int never = 0;          // samples that nobody trained
   int repeatedly = 0;     // samples that were trained more than once
-  int kills = 0;
+  int kills = 0;          // of workers
   int naps = 0;
+  int server_kills = 0;
+  int snapshots = 0;
   int samples = 0;
 
   bool exact() const { return finished && never == 0 && repeatedly == 0; }
@@ -47,12 +50,16 @@ class LedgerWorld {
   LedgerOutcome Run();
 
  private:
+  struct Photographer;
   struct SimServer;
   struct SimWorker;
 
   void DrawShape();
   void StartWorker();
+  void StartServer();
   void Disturb();
+  void DisturbServers();
+  void TakeSnapshot();
   void PollEverybody();
   bool JobHasEnded() const;
   void CountWeights(LedgerOutcome& outcome);
@@ -66,12 +73,17 @@ class LedgerWorld {
   Position batch_size_ = 1;
   uint32_t pull_ahead_ = 0;
   uint32_t wanted_workers_ = 1;
+  uint32_t wanted_servers_ = 1;
   int kills_left_ = 0;
   int naps_left_ = 0;
   int kills_ = 0;
   int naps_ = 0;
+  int server_kills_left_ = 0;
+  int server_kills_ = 0;
+  Time server_due_{};
   Incarnation last_incarnation_ = 1000;
   std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<Photographer> photographer_;
   std::vector<std::unique_ptr<SimServer>> servers_;
   std::vector<std::unique_ptr<SimWorker>> workers_;
 };

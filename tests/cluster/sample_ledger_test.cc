@@ -19,6 +19,8 @@ uint64_t SeedCount() {
 TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
   int kills = 0;
   int naps = 0;
+  int server_kills = 0;
+  int snapshots = 0;
   int samples = 0;
   const uint64_t seeds = SeedCount();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
@@ -28,11 +30,16 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
                                  << outcome.samples << "; " << outcome.problem;
     kills += outcome.kills;
     naps += outcome.naps;
+    server_kills += outcome.server_kills;
+    snapshots += outcome.snapshots;
     samples += outcome.samples;
   }
   std::cout << seeds << " worlds, " << samples << " samples, " << kills << " workers killed, "
-            << naps << " put to sleep: every row is 1\n";
+            << naps << " put to sleep, " << server_kills << " servers killed, " << snapshots
+            << " snapshots: every row is 1\n";
   EXPECT_GT(kills, 0);
+  EXPECT_GT(server_kills, 0);
+  EXPECT_GT(snapshots, 0);
   EXPECT_GT(naps, 0);
 }
 

@@ -74,28 +74,40 @@ class Cluster:
 
     def __init__(self, folder, job, servers=2, workers=2, scheduler_flags=(), worker_flags=()):
         folder.mkdir(parents=True)
+        self.folder = folder
+        self.job = job
+        self.worker_flags = worker_flags
         self.report_path = folder / "report.json"
         address_file = folder / "address"
         self.processes = []
-
-        def start(name, program, *flags):
-            process = Process(name, [BIN / program, *flags], folder)
-            self.processes.append(process)
-            return process
-
-        self.scheduler = start(
+        self.servers = []
+        self.workers = []
+        self.scheduler = self.start(
             "scheduler", "ps_scheduler", f"--address_file={address_file}", f"--servers={servers}",
             f"--workers={workers}", f"--report={self.report_path}", *scheduler_flags)
         until(lambda: address_file.exists() or self.scheduler.popen.poll() is not None,
               "the scheduler has an address")
         self.address = address_file.read_text().strip() if address_file.exists() else ""
-        self.servers = [
-            start(f"server-{i}", "ps_server", f"--scheduler={self.address}")
-            for i in range(servers)]
-        self.workers = [
-            start(f"worker-{i}", "ps_worker", f"--scheduler={self.address}", f"--job={job}",
-                  *worker_flags)
-            for i in range(workers)]
+        for _ in range(servers):
+            self.start_server()
+        for _ in range(workers):
+            self.start_worker()
+
+    def start(self, name, program, *flags):
+        process = Process(name, [BIN / program, *flags], self.folder)
+        self.processes.append(process)
+        return process
+
+    def start_server(self, *flags):
+        self.servers.append(self.start(
+            f"server-{len(self.servers)}", "ps_server", f"--scheduler={self.address}", *flags))
+        return self.servers[-1]
+
+    def start_worker(self, *flags):
+        self.workers.append(self.start(
+            f"worker-{len(self.workers)}", "ps_worker", f"--scheduler={self.address}",
+            f"--job={self.job}", *self.worker_flags, *flags))
+        return self.workers[-1]
 
     def end(self):
         for process in self.processes:

@@ -33,9 +33,8 @@ void RunOne(LeaseBook& book, Incarnation worker) {
   const LeaseBook::Grant grant = book.Acquire(worker);
   ASSERT_EQ(grant.answer, Answer::kLease);
   const Lease& lease = grant.lease;
-  ASSERT_TRUE(book.Report(worker, lease.partition, lease.lease_epoch,
-                          book.entries()[lease.partition].size, true)
-                  .ok());
+  const uint64_t size = book.entries()[lease.partition].size;
+  ASSERT_TRUE(book.Report(worker, {lease.partition, lease.lease_epoch, size, size, true}).ok());
 }
 
 TEST(LeaseBookTest, HandsOutPartitionsInOrder) {
@@ -51,7 +50,7 @@ TEST(LeaseBookTest, StartsAStageOnlyWhenTheOneBeforeIsDone) {
   const LeaseBook::Grant second = book.Acquire(1);
 
   EXPECT_EQ(book.Acquire(2).answer, Answer::kWait);
-  ASSERT_TRUE(book.Report(1, 1, second.lease.lease_epoch, 50, true).ok());
+  ASSERT_TRUE(book.Report(1, {1, second.lease.lease_epoch, 50, 50, true}).ok());
   const LeaseBook::Grant evaluation = book.Acquire(2);
 
   EXPECT_EQ(evaluation.answer, Answer::kLease);
@@ -72,7 +71,7 @@ TEST(LeaseBookTest, GivesTheSameLeaseToAHolderThatAsksAgain) {
 TEST(LeaseBookTest, GivesThePartitionOfADeadWorkerToTheNextWithAHigherEpoch) {
   LeaseBook book(TwoEpochs());
   const LeaseBook::Grant first = book.Acquire(1);
-  ASSERT_TRUE(book.Report(1, 0, first.lease.lease_epoch, 60, false).ok());
+  ASSERT_TRUE(book.Report(1, {0, first.lease.lease_epoch, 60, 60, false}).ok());
 
   book.Release(1);
   const LeaseBook::Grant second = book.Acquire(2);
@@ -87,7 +86,7 @@ TEST(LeaseBookTest, RefusesReportsOfARevokedLease) {
   book.Release(1);
   book.Acquire(2);
 
-  const Status status = book.Report(1, 0, first.lease.lease_epoch, 100, true);
+  const Status status = book.Report(1, {0, first.lease.lease_epoch, 100, 100, true});
 
   EXPECT_EQ(status.code(), StatusCode::kStaleEpoch);
   EXPECT_FALSE(book.entries()[0].done);
@@ -98,19 +97,20 @@ TEST(LeaseBookTest, RefusesAPositionPastTheEnd) {
   LeaseBook book(TwoEpochs());
   const LeaseBook::Grant grant = book.Acquire(1);
 
-  EXPECT_EQ(book.Report(1, 0, grant.lease.lease_epoch, 101, false).code(), StatusCode::kOutOfRange);
-  EXPECT_EQ(book.Report(1, 77, 1, 0, false).code(), StatusCode::kStaleEpoch);
+  EXPECT_EQ(book.Report(1, {0, grant.lease.lease_epoch, 101, 101, false}).code(),
+            StatusCode::kOutOfRange);
+  EXPECT_EQ(book.Report(1, {77, 1, 0, 0, false}).code(), StatusCode::kStaleEpoch);
 }
 
 TEST(LeaseBookTest, CountsEachPositionOnceAcrossLeases) {
   LeaseBook book(TwoEpochs());
   const LeaseBook::Grant first = book.Acquire(1);
-  ASSERT_TRUE(book.Report(1, 0, first.lease.lease_epoch, 60, false).ok());
+  ASSERT_TRUE(book.Report(1, {0, first.lease.lease_epoch, 60, 60, false}).ok());
   book.Release(1);
   const LeaseBook::Grant second = book.Acquire(2);
 
-  ASSERT_TRUE(book.Report(2, 0, second.lease.lease_epoch, 40, false).ok());
-  ASSERT_TRUE(book.Report(2, 0, second.lease.lease_epoch, 100, true).ok());
+  ASSERT_TRUE(book.Report(2, {0, second.lease.lease_epoch, 40, 40, false}).ok());
+  ASSERT_TRUE(book.Report(2, {0, second.lease.lease_epoch, 100, 100, true}).ok());
 
   EXPECT_EQ(book.samples_trained(), 100u);
 }
@@ -133,17 +133,17 @@ TEST(LeaseBookTest, ResumesWhereASnapshotStood) {
   for (int i = 0; i < 4; ++i) {
     RunOne(before, 1);
   }
-  before.Acquire(1);
+  const LeaseBook::Grant running = before.Acquire(1);
+  ASSERT_TRUE(before.Report(1, {4, running.lease.lease_epoch, 20, 30, false}).ok());
 
   LeaseBook after(TwoEpochs());
   after.Resume(before.Progress());
-  after.StartAt(4, 20);
   const LeaseBook::Grant grant = after.Acquire(9);
 
   EXPECT_EQ(grant.lease.partition, 4u);
   EXPECT_EQ(grant.lease.lease_epoch, 2u);
   EXPECT_EQ(after.SamplesPlanned(), 30u);
-  ASSERT_TRUE(after.Report(9, 4, 2, 50, true).ok());
+  ASSERT_TRUE(after.Report(9, {4, 2, 50, 50, true}).ok());
   EXPECT_EQ(after.samples_trained(), 30u);
 }
 
@@ -159,6 +159,67 @@ TEST(LeaseBookTest, RunsAnEvaluationAgainWhenNoTrainingFollowedIt) {
   EXPECT_FALSE(after.finished());
   EXPECT_EQ(after.Acquire(1).lease.partition, 5u);
   EXPECT_EQ(after.Acquire(2).answer, Answer::kWait);
+}
+
+// A lane goes back to what `before` knew; what has been done since is open again.
+TEST(LeaseBookTest, OpensAgainWhatASnapshotDidNotHold) {
+  LeaseBook book(TwoEpochs());
+  RunOne(book, 1);
+  const std::vector<PartitionProgress> kept = book.Progress();
+  for (int i = 0; i < 3; ++i) {
+    RunOne(book, 1);
+  }
+  const LeaseBook::Grant revoked = book.Acquire(1);
+
+  book.Rewind(kept);
+
+  EXPECT_EQ(
+      book.Report(1, {revoked.lease.partition, revoked.lease.lease_epoch, 50, 50, true}).code(),
+      StatusCode::kStaleEpoch);
+  EXPECT_EQ(book.stages_done(), 0u);
+  EXPECT_EQ(book.partitions_done(), 2u);  // the first partition, and the evaluation
+  EXPECT_EQ(book.replay_samples(), 150u);
+  EXPECT_EQ(book.Acquire(1).lease.partition, 1u);
+  EXPECT_EQ(book.Acquire(2).answer, Answer::kWait);
+}
+
+TEST(LeaseBookTest, CountsNoSampleTwiceAfterARewind) {
+  LeaseBook book(TwoEpochs());
+  const LeaseBook::Grant first = book.Acquire(1);
+  ASSERT_TRUE(book.Report(1, {0, first.lease.lease_epoch, 60, 70, false}).ok());
+  book.Rewind({});
+
+  const LeaseBook::Grant second = book.Acquire(1);
+  ASSERT_EQ(second.lease.partition, 0u);
+  EXPECT_GT(second.lease.lease_epoch, first.lease.lease_epoch);
+  EXPECT_EQ(book.entries()[0].measured, 70u);
+  ASSERT_TRUE(book.Report(1, {0, second.lease.lease_epoch, 40, 70, false}).ok());
+  EXPECT_EQ(book.samples_trained(), 60u);
+  EXPECT_EQ(book.replay_samples(), 20u);
+  ASSERT_TRUE(book.Report(1, {0, second.lease.lease_epoch, 100, 100, true}).ok());
+
+  EXPECT_EQ(book.samples_trained(), 100u);
+  EXPECT_EQ(book.replay_samples(), 0u);
+}
+
+TEST(LeaseBookTest, GoesBackToTheBeginningWithoutASnapshot) {
+  LeaseBook book(TwoEpochs());
+  for (int i = 0; i < 6; ++i) {
+    RunOne(book, 1);
+  }
+  ASSERT_TRUE(book.finished());
+
+  book.Rewind({});
+
+  EXPECT_FALSE(book.finished());
+  EXPECT_FALSE(book.training_done());
+  EXPECT_EQ(book.replay_samples(), 300u);
+  for (const PartitionId partition : {0U, 1U, 3U, 4U}) {
+    EXPECT_EQ(book.Acquire(1).lease.partition, partition);  // no evaluation a second time
+    RunOne(book, 1);
+  }
+  EXPECT_TRUE(book.finished());
+  EXPECT_EQ(book.samples_trained(), 300u);
 }
 
 TEST(LeaseBookTest, SkipsAnEmptyPlanToItsEnd) {

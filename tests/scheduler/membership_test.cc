@@ -61,17 +61,53 @@ TEST(MembershipTest, GivesTheSameNodeToARepeatedRegistration) {
 
   ASSERT_TRUE(first.ok() && again.ok());
   EXPECT_EQ(*first, *again);
-  EXPECT_EQ(members.servers(), 1u);
+  EXPECT_THAT(members.servers(), SizeIs(1));
 }
 
 TEST(MembershipTest, RefusesAServerTooMany) {
   Membership members({.servers = 1});
   ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
 
-  const Status status = members.Register(Server("tcp://2"), 12, kStart).status();
+  const Status at_first = members.Register(Server("tcp://2"), 12, kStart).status();
+  ASSERT_TRUE(members.Hear(11, kStart + milliseconds(300)).ok());
+  const Status then = members.Register(Server("tcp://2"), 12, kStart + milliseconds(400)).status();
+
+  EXPECT_EQ(at_first.code(), StatusCode::kUnavailable);
+  EXPECT_EQ(then.code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(then.message(), HasSubstr("all of them live: server 0 (pid 123, tcp://1)"));
+  EXPECT_THAT(then.message(), HasSubstr("--servers=2"));
+}
+
+TEST(MembershipTest, GivesTheSlotOfADeadServerToTheNextOne) {
+  Membership members({.servers = 2});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  ASSERT_TRUE(members.Register(Server("tcp://2"), 12, kStart).ok());
+  const Time later = kStart + milliseconds(3000);
+  ASSERT_TRUE(members.Register(Server("tcp://3"), 13, kStart).status().code() ==
+              StatusCode::kUnavailable);
+  RunUntil(members, kStart, later, 12);
+  EXPECT_FALSE(members.servers_complete());
+
+  const StatusOr<Node*> third = members.Register(Server("tcp://1"), 13, later);
+
+  ASSERT_TRUE(third.ok()) << third.status();
+  EXPECT_EQ((*third)->index, 0u);
+  EXPECT_TRUE(members.servers_complete());
+  EXPECT_EQ(members.servers()[0]->incarnation, 13u);
+  EXPECT_EQ(members.Hear(11, later).status().code(), StatusCode::kStaleEpoch);
+}
+
+TEST(MembershipTest, RefusesAServerWithOtherLanesThanTheOneBeforeIt) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  members.Bury(11, "its launcher saw it end", kStart);
+  RegisterRequest two_lanes = Server("tcp://2");
+  two_lanes.add_lane_addresses("tcp://3");
+
+  const Status status = members.Register(two_lanes, 12, kStart).status();
 
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
-  EXPECT_THAT(status.message(), HasSubstr("--servers=2"));
+  EXPECT_THAT(status.message(), HasSubstr("free for a server with --lanes=1, this one has 2"));
 }
 
 TEST(MembershipTest, RefusesALaneAddressThatIsTaken) {
@@ -142,7 +178,7 @@ TEST(MembershipTest, ANodeThatLeftIsNotHeardAgain) {
   Membership members({.servers = 1});
   ASSERT_TRUE(members.Register(Worker(), 21, kStart).ok());
 
-  members.Leave(21, "told to stop");
+  members.Leave(21, "told to stop", kStart);
 
   EXPECT_EQ(members.LiveWorkers(), 0u);
   EXPECT_TRUE(members.AllTold());

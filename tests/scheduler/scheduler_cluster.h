@@ -122,8 +122,15 @@ class SchedulerCluster {
     return reply;
   }
 
-  StatusOr<RegisterReply> RegisterServer(uint32_t number) {
-    RegisterRequest request;
+  // A question whose answer is looked at later.
+  void AskLater(Incarnation who, Method method, const google::protobuf::MessageLite& meta) {
+    Node(who).Send(method, meta);
+  }
+  Status StatusOfAsked(Incarnation who) {
+    return Node(who).answered() ? Node(who).status() : UnavailableError("not answered");
+  }
+
+  StatusOr<RegisterReply> RegisterServer(uint32_t number, RegisterRequest request = {}) {
     request.set_role(ROLE_SERVER);
     request.set_pid(1000 + number);
     const std::string address = "mem://lane" + std::to_string(number);

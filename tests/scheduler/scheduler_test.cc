@@ -281,40 +281,114 @@ TEST(SchedulerTest, TellsLanesWhoseTicksCount) {
   }
 }
 
-TEST(SchedulerTest, FailsWithinFourSecondsOfAServersDeathAndTellsEverybody) {
-  SchedulerCluster cluster;
+TEST(SchedulerTest, FailsWhenNobodyTakesTheSlotOfADeadServerAndTellsEverybody) {
+  SchedulerOptions options;
+  options.server_down_timeout = seconds(10);
+  SchedulerCluster cluster(options);
   ASSERT_TRUE(cluster.Start().ok());
   cluster.Build();
   ASSERT_TRUE(cluster.LeaseTo(1).ok());
   cluster.Run(seconds(1));
 
   cluster.Silence(SchedulerCluster::kServer + 1);
-  cluster.Run(seconds(4));
+  cluster.Run(seconds(8));
+  EXPECT_EQ(cluster.scheduler().state(), JOB_RUNNING);
+  EXPECT_EQ(cluster.LeaseTo(2)->action(), LeaseReply::WAIT);
+  cluster.Run(seconds(5));
   const auto beat = cluster.LastBeat(1);
 
   EXPECT_EQ(cluster.scheduler().state(), JOB_FAILED);
   ASSERT_TRUE(beat.ok());
   EXPECT_EQ(beat->state(), JOB_FAILED);
-  EXPECT_THAT(beat->reason(), HasSubstr("server 1 (pid 1001, mem://lane1) dead: no heartbeat for"));
+  EXPECT_THAT(beat->reason(), HasSubstr("server 1 (pid 1001, mem://lane1) is gone (no heartbeat"));
+  EXPECT_THAT(beat->reason(), HasSubstr("no server took its place within 10"));
   cluster.Run(seconds(3));
   EXPECT_TRUE(cluster.over());
   EXPECT_EQ(cluster.scheduler().result().code(), StatusCode::kUnavailable);
 }
 
-TEST(SchedulerTest, FailsAtOnceWhenAServerLeaves) {
+TEST(SchedulerTest, BuildsTheLanesOfALostServerAloneAndRevokesEveryLease) {
   SchedulerCluster cluster;
   ASSERT_TRUE(cluster.Start().ok());
   cluster.Build();
-  ASSERT_TRUE(cluster.LeaseTo(1).ok());
+  const auto lease = cluster.LeaseTo(1);
+  ASSERT_TRUE(lease.ok());
+  ASSERT_TRUE(cluster.Report(1, *lease, 60, false, 1).ok());
 
   ASSERT_TRUE(cluster
                   .Ask<HeartbeatReply>(SchedulerCluster::kServer + 1, METHOD_HEARTBEAT,
                                        Farewell("told to stop"))
                   .ok());
+  cluster.Run(milliseconds(50));
+  EXPECT_FALSE(cluster.Ask<GetPlanReply>(1, METHOD_GET_PLAN, GetPlanRequest())->ready());
+  ASSERT_TRUE(cluster.RegisterServer(2).ok());
+  cluster.Run(milliseconds(600));
 
-  EXPECT_EQ(cluster.scheduler().state(), JOB_FAILED);
-  EXPECT_THAT(cluster.scheduler().status().reason(),
-              HasSubstr("server 1 (pid 1001, mem://lane1) has left: told to stop"));
+  const auto plan = cluster.Ask<GetPlanReply>(1, METHOD_GET_PLAN, GetPlanRequest());
+  ASSERT_TRUE(plan.ok() && plan->ready());
+  EXPECT_EQ(plan->view().epoch(), 2u);
+  EXPECT_EQ(plan->view().lanes(1).address(), "mem://lane2");
+  EXPECT_EQ(cluster.LastBeat(1)->view_epoch(), 2u);
+  EXPECT_EQ(cluster.lane(0).requests(METHOD_CONFIGURE), 2);  // it learns the view
+  EXPECT_EQ(cluster.lane(2).requests(METHOD_CONFIGURE), 1);
+  EXPECT_EQ(cluster.lane(2).configured().lane(), 1u);
+  const auto late = cluster.Report(1, *lease, 100, true, 2);
+  ASSERT_TRUE(late.ok());
+  EXPECT_TRUE(late->revoked());
+  const auto again = cluster.LeaseTo(1);
+  EXPECT_EQ(again->partition(), lease->partition());
+  EXPECT_GT(again->lease_epoch(), lease->lease_epoch());
+  const ClusterStatus status = cluster.scheduler().status();
+  EXPECT_EQ(status.replay_samples(), 60u);
+  ASSERT_EQ(status.recoveries_size(), 1);
+  EXPECT_EQ(status.recoveries(0).lost(), "told to stop");
+  EXPECT_TRUE(status.recoveries(0).has_serving_after());
+  EXPECT_FALSE(status.recoveries(0).has_relearned_after());
+}
+
+TEST(SchedulerTest, PutsALostServerBackToTheLastSnapshot) {
+  SchedulerOptions options;
+  options.snapshot_dir = "/snapshots";
+  SchedulerCluster cluster(options);
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  const auto lease = cluster.LeaseTo(1);
+  ASSERT_TRUE(lease.ok());
+  ASSERT_TRUE(cluster.Report(1, *lease, 60, false, 1).ok());
+  ASSERT_TRUE(cluster.Ask<SnapshotReply>(900, METHOD_SNAPSHOT, SnapshotRequest()).ok());
+  ASSERT_TRUE(cluster.Report(1, *lease, 100, true, 2).ok());
+
+  RegisterRequest heir;
+  heir.set_role(ROLE_SERVER);
+  heir.set_replaces_pid(1001);
+  ASSERT_TRUE(cluster.RegisterServer(2, heir).ok());
+  cluster.Run(milliseconds(600));
+
+  EXPECT_EQ(cluster.lane(2).restored().directory(), "/snapshots/snapshot-1");
+  EXPECT_EQ(cluster.lane(0).requests(METHOD_RESTORE), 0);
+  EXPECT_EQ(cluster.scheduler().status().replay_samples(), 40u);
+  const auto again = cluster.LeaseTo(1);
+  EXPECT_EQ(again->partition(), 0u);
+  EXPECT_EQ(again->measured_through(), 0u);
+  ASSERT_TRUE(cluster.Report(1, *again, 100, true, 3).ok());
+  cluster.Run(milliseconds(20));
+  EXPECT_EQ(cluster.scheduler().status().samples_trained(), 100u);
+  EXPECT_TRUE(cluster.scheduler().status().recoveries(0).has_relearned_after());
+}
+
+TEST(SchedulerTest, GivesUpASnapshotWhoseLaneIsGone) {
+  SchedulerOptions options;
+  options.snapshot_dir = "/snapshots";
+  SchedulerCluster cluster(options);
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  cluster.lane(1).HoldBack(METHOD_WRITE_SNAPSHOT);
+
+  cluster.Silence(SchedulerCluster::kServer + 1);
+  cluster.AskLater(900, METHOD_SNAPSHOT, SnapshotRequest());
+  cluster.Run(seconds(4));
+
+  EXPECT_THAT(cluster.StatusOfAsked(900).message(), HasSubstr("a server was lost meanwhile"));
 }
 
 TEST(SchedulerTest, NamesTheLaneThatDoesNotTakeItsConfiguration) {
@@ -414,7 +488,9 @@ void WriteHalfway(MemoryFileSystem& into) {
   const auto first = cluster.LeaseTo(1);
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE(cluster.Report(1, *first, 100, true, 1).ok());
-  ASSERT_TRUE(cluster.LeaseTo(1).ok());
+  const auto second = cluster.LeaseTo(1);
+  ASSERT_TRUE(second.ok());
+  ASSERT_TRUE(cluster.Report(1, *second, 40, false, 2).ok());
   SnapshotRequest request;
   request.set_directory("/snapshots");
   ASSERT_TRUE(cluster.Ask<SnapshotReply>(500, METHOD_SNAPSHOT, request).ok());
@@ -432,8 +508,6 @@ TEST(SchedulerTest, RestoresAndGoesOnWhereTheJobStood) {
   ASSERT_TRUE(cluster.Start().ok());
   ASSERT_TRUE(cluster.RegisterServer(0).ok());
   ASSERT_TRUE(cluster.RegisterServer(1).ok());
-  cluster.lane(0).SetPosition(1, 60);
-  cluster.lane(1).SetPosition(1, 40);
   ASSERT_TRUE(cluster.RegisterWorker(1).ok());
   ASSERT_TRUE(cluster.Propose(1, SmallPlan()).ok());
   cluster.Run(milliseconds(100));

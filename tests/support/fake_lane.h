@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class FakeLane final : public RequestHandler {
   void OnRequest(Request& request) override {
     const ReplyAddress to = RpcNode::AddressOf(request);
     ++requests_[request.method()];
+    if (held_back_.contains(request.method())) {
+      return;
+    }
     if (const auto failure = failures_.find(request.method()); failure != failures_.end()) {
       rpc_.ReplyError(to, failure->second);
       return;
@@ -40,9 +44,6 @@ class FakeLane final : public RequestHandler {
         CHECK(request.Parse(restored_).ok());
         rpc_.Reply(to, RestoreReply(), {});
         return;
-      case METHOD_LANE_STATUS:
-        rpc_.Reply(to, status_, {});
-        return;
       case METHOD_WRITE_SNAPSHOT:
         WriteSnapshot(request, to);
         return;
@@ -53,12 +54,8 @@ class FakeLane final : public RequestHandler {
 
   // From now on this method is answered with an error.
   void FailWith(Method method, const Status& status) { failures_[method] = status; }
-  // Of METHOD_LANE_STATUS.
-  void SetPosition(uint32_t partition, uint64_t applied_through) {
-    PartitionPosition& position = *status_.add_positions();
-    position.set_partition(partition);
-    position.set_applied_through(applied_through);
-  }
+  // From now on this method gets no answer.
+  void HoldBack(Method method) { held_back_.insert(method); }
 
   int requests(Method method) { return requests_[method]; }
   const ConfigureRequest& configured() const { return configured_; }
@@ -83,7 +80,7 @@ class FakeLane final : public RequestHandler {
   ConfigureRequest configured_;
   SetMembersRequest members_;
   RestoreRequest restored_;
-  LaneStatus status_;
+  std::set<Method> held_back_;
 };
 
 }  // namespace antiphon

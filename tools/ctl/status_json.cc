@@ -17,6 +17,19 @@ Json NumberOrNull(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
+// Steps that have not been reached yet are null.
+Json RecoveryJson(const RecoveryStatus& recovery) {
+  const auto after = [](bool has, double seconds) { return has ? Json(seconds) : Json(nullptr); };
+  return {{"server", recovery.server()},
+          {"lost", recovery.lost()},
+          {"lost_seconds", recovery.lost_seconds()},
+          {"restored_from", recovery.restored_from()},
+          {"replaced_after", after(recovery.has_replaced_after(), recovery.replaced_after())},
+          {"serving_after", after(recovery.has_serving_after(), recovery.serving_after())},
+          {"relearned_after", after(recovery.has_relearned_after(), recovery.relearned_after())},
+          {"replay_samples", recovery.replay_samples()}};
+}
+
 Json LaneJson(const LaneStatus& lane, const ClusterView& view) {
   Json json = {{"lane", lane.lane()},
                {"shards", ShardsOf(view, lane.lane())},
@@ -117,6 +130,7 @@ std::string StatusJson(const ClusterStatus& status) {
                {"samples_trained", status.samples_trained()},
                {"samples_planned", status.samples_planned()},
                {"samples_per_second", status.samples_per_second()},
+               {"replay_samples", status.replay_samples()},
                {"partitions_done", status.partitions_done()},
                {"partitions_total", status.partitions_total()},
                {"bad_rows", status.bad_rows()},
@@ -125,7 +139,11 @@ std::string StatusJson(const ClusterStatus& status) {
                {"nodes", Json::array()},
                {"partitions", Json::array()},
                {"tables", TablesArray(status)},
-               {"metrics", Json::array()}};
+               {"metrics", Json::array()},
+               {"recoveries", Json::array()}};
+  for (const RecoveryStatus& recovery : status.recoveries()) {
+    json["recoveries"].push_back(RecoveryJson(recovery));
+  }
   if (!status.last_snapshot().empty()) {
     json["last_snapshot"] = {{"directory", status.last_snapshot()},
                              {"written_seconds", status.last_snapshot_seconds()}};

@@ -35,6 +35,10 @@ std::string HeadText(const ClusterStatus& status, int64_t wall_seconds) {
             FormatCount(status.samples_per_second()) + "/s  partitions " +
             Number(status.partitions_done()) + " / " + Number(status.partitions_total()) +
             "  bad rows " + Number(status.bad_rows()) + "\n";
+    if (status.replay_samples() > 0) {
+      text += "to learn again: " + FormatCount(static_cast<double>(status.replay_samples())) +
+              " samples on the lanes of a server that was lost\n";
+    }
   }
   text += "last snapshot: " +
           (status.last_snapshot().empty()
@@ -73,6 +77,26 @@ std::string LanesText(const ClusterStatus& status) {
                     Number(lane.refused_total()), Number(lane.parked_pulls()),
                     Number(lane.staleness_max())});
     }
+  }
+  return table.empty() ? "" : "\n" + table.ToString();
+}
+
+std::string SecondsOrDash(bool has, double seconds) {
+  return has ? FormatSeconds(seconds) : "-";
+}
+
+std::string RecoveriesText(const ClusterStatus& status, int64_t wall_seconds) {
+  TextTable table({"LOST SERVER", "WHEN", "HOW", "RESTORED FROM", "REPLACED", "SERVING",
+                   "LEARNED AGAIN", "SAMPLES"},
+                  4);
+  for (const RecoveryStatus& recovery : status.recoveries()) {
+    table.AddRow({Number(recovery.server()), AgoText(recovery.lost_seconds(), wall_seconds),
+                  recovery.lost(),
+                  recovery.restored_from().empty() ? "the beginning" : recovery.restored_from(),
+                  SecondsOrDash(recovery.has_replaced_after(), recovery.replaced_after()),
+                  SecondsOrDash(recovery.has_serving_after(), recovery.serving_after()),
+                  SecondsOrDash(recovery.has_relearned_after(), recovery.relearned_after()),
+                  Number(recovery.replay_samples())});
   }
   return table.empty() ? "" : "\n" + table.ToString();
 }
@@ -159,7 +183,7 @@ bool IsDegraded(const ClusterStatus& status) {
 
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {
   return HeadText(status, wall_seconds) + NodesText(status) + LanesText(status) +
-         LeasesText(status) + MetricsText(status);
+         RecoveriesText(status, wall_seconds) + LeasesText(status) + MetricsText(status);
 }
 
 std::string TablesText(const ClusterStatus& status) {
