@@ -10,13 +10,14 @@
 #   a worker dies      it is started again; without that the job goes on while another one lives
 #   a server dies      it is started again, and learns again what it had learned since the last
 #                      snapshot; when that does not help, the job is ended
-#   the scheduler dies what is left is ended
+#   the scheduler dies it is started again and goes on from its journal; one that gives up with a
+#                      reason ends the job
 #   SIGINT, SIGTERM    the scheduler is told first, so that it can tell the others
 
 : "${program:?}" "${root:?}"
 
 # What read_arguments finds.
-job="" run_dir="" preset=release bin=""
+job="" run_dir="" preset=release bin="" snapshot_dir=""
 address="" # of the scheduler, once it is known
 scheduler_flags=() server_flags=() worker_flags=()
 
@@ -95,7 +96,16 @@ take_flag() {
       scheduler_flags+=("$1")
       server_flags+=("$1")
       ;;
-    --snapshot_dir | --restore | --report | --tensorboard) scheduler_flags+=("$1=$2") ;;
+    --snapshot_dir)
+      snapshot_dir=$2
+      scheduler_flags+=("$1=$2")
+      ;;
+    --restore)
+      # The folder of an earlier run stands for the snapshots that it wrote.
+      [ ! -f "$2/snapshot_dir" ] || set -- "$1" "$(<"$2/snapshot_dir")"
+      scheduler_flags+=("$1=$2")
+      ;;
+    --report | --tensorboard) scheduler_flags+=("$1=$2") ;;
     *) own_flag "$@" || usage_error "unknown argument '$1'" ;;
   esac
 }
@@ -106,7 +116,8 @@ make_run_dir() {
   label=$(basename "${job%.*}")
   run_dir=${run_dir:-$root/build/run/$label-$(date +%Y%m%d-%H%M%S)-$$}
   mkdir -p "$run_dir" || fail 73 "cannot create the log folder $run_dir"
-  rm -f "$run_dir/scheduler.address" "$run_dir/pids"
+  rm -f "$run_dir/scheduler.address" "$run_dir/pids" "$run_dir/journal" "$run_dir/snapshot_dir"
+  [ -z "$snapshot_dir" ] || realpath -m "$snapshot_dir" >"$run_dir/snapshot_dir"
   mkfifo "$run_dir/ends" || fail 73 "cannot create a pipe in $run_dir"
   exec {ends}<>"$run_dir/ends"
   rm "$run_dir/ends"
@@ -167,13 +178,22 @@ tell() {
   done
 }
 
+# The scheduler's keeper, or while there is none everybody's.
+leader() {
+  local keeper
+  for keeper in "${live[@]}"; do
+    [ "${name_of[$keeper]}" != scheduler ] || { echo "$keeper" && return; }
+  done
+  echo "${live[@]}"
+}
+
 # The first signal goes on to the scheduler, a second one to everybody.
 on_signal() {
   if [ "$phase" = running ]; then
     say "SIG$1: ending the job"
     verdict=$((128 + $(kill -l "$1")))
     enter orderly "$orderly_seconds"
-    [ "${#live[@]}" -eq 0 ] || tell TERM "${live[0]}"
+    tell TERM $(leader)
   else
     tell TERM "${live[@]}"
   fi
@@ -247,14 +267,19 @@ may_restart() {
 restart() {
   local words flag=""
   restarts_of[$1]+=" $SECONDS"
-  ! declare -F stands_in >/dev/null || flag=$(stands_in "$(pid_of "$1")")
+  if [ "$1" != scheduler ] && declare -F stands_in >/dev/null; then
+    flag=$(stands_in "$(pid_of "$1")")
+  fi
   eval "words=(${command_of[$1]})"
   start "${words[@]}" ${flag:+"$flag"}
 }
 
 # What the end of one process means for the job.
 judge_end() {
-  if [ "${name_of[$ended]}" = scheduler ]; then
+  if may_restart "${name_of[$ended]}"; then
+    say "warning: $(describe_end); started again"
+    restart "${name_of[$ended]}"
+  elif [ "${name_of[$ended]}" = scheduler ]; then
     scheduler_code=$ended_code
     [ "$ended_code" -eq 0 ] || say "error: $(describe_end)"
     enter orderly 3 # it has told the others
@@ -262,9 +287,6 @@ judge_end() {
     return 0 # a job that ends takes the others along: each says why in its log
   elif [ "$phase" = killed ]; then
     return 0
-  elif may_restart "${name_of[$ended]}"; then
-    say "warning: $(describe_end); started again"
-    restart "${name_of[$ended]}"
   elif [[ ${name_of[$ended]} == worker* ]]; then
     say "warning: $(describe_end)"
     if [ "$phase" = running ] && ! lives worker; then
@@ -278,7 +300,7 @@ judge_end() {
       verdict=69 # EX_UNAVAILABLE
       enter orderly "$orderly_seconds"
       # The scheduler, which tells the others; one that gave up with a reason may have it from there.
-      ! is_crash || tell TERM "${live[@]:0:1}"
+      ! is_crash || tell TERM $(leader)
     fi
   fi
 }

@@ -46,6 +46,12 @@ class ClockGroup {
   // Drops members that have had no lease for too long.
   void Sweep(Time now);
 
+  // Versions from now on are newer than any that the schedulers before the `epoch`-th gave out.
+  void OutrankVersions(uint64_t epoch) {
+    constexpr int kVersionsOfAnEpoch = 40;  // bits
+    version_ = (epoch << kVersionsOfAnEpoch) + 1;
+  }
+
   bool Contains(Incarnation worker) const { return members_.contains(worker); }
   // The tick that was last heard of a member; nothing for others.
   std::optional<Tick> TickOf(Incarnation worker) const;

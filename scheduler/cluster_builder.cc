@@ -69,6 +69,11 @@ void ClusterBuilder::Reset() {
   state_ = State::kIdle;
 }
 
+Status ClusterBuilder::Adopt(const ClusterView& view) {
+  state_ = State::kReady;
+  return lanes_.Connect(view);
+}
+
 void ClusterBuilder::Configure(State state, const std::vector<LaneId>& lanes) {
   state_ = state;
   round_ = std::make_unique<LaneRound>(lanes_, kQuick);

@@ -42,6 +42,8 @@ class ClusterBuilder {
 
   // Gives up what is under way, to be started again.
   void Reset();
+  // A scheduler before this one has built all lanes of the view.
+  Status Adopt(const ClusterView& view);
 
   // Goes as far as the replies allow. True when the state has changed.
   bool Advance();

@@ -1,5 +1,6 @@
 #include "scheduler/cluster_keeper.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -14,6 +15,24 @@ void ClusterKeeper::NoteSnapshot(const std::string& folder) {
     snapshots_.pop_front();
   }
   snapshots_.push_back(folder);
+}
+
+Status ClusterKeeper::GoOn(const ClusterView& ready, uint64_t last_epoch) {
+  view_ = ready;
+  view_.set_epoch(last_epoch);
+  for (const LaneAddress& lane : ready.lanes()) {
+    whole_.resize(std::max<size_t>(whole_.size(), lane.server() + 1), 0);
+    whole_[lane.server()] = lane.incarnation();
+  }
+  was_ready_ = ready.lanes_size() > 0;
+  ready_ = was_ready_ && ready.epoch() == last_epoch;
+  if (!ready_) {
+    building_.assign(whole_.size(), 0);
+    return Status();
+  }
+  building_ = whole_;
+  rpc_.SetCluster(view_.cluster_id(), view_.epoch());
+  return builder_.Adopt(view_);
 }
 
 StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
@@ -95,6 +114,11 @@ void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
       }
     }
     recoveries_.Replaced(node->index, clock_.Now());
+  }
+  if (journal_ != nullptr) {
+    JournalRecord record;
+    *record.mutable_building() = view;
+    journal_->Note(std::move(record));
   }
   point_ = NewestSnapshot();
   view_ = view;

@@ -22,6 +22,7 @@
 #include "proto/cluster.pb.h"
 #include "proto/plan.pb.h"
 #include "scheduler/cluster_builder.h"
+#include "scheduler/journal.h"
 #include "scheduler/lanes.h"
 #include "scheduler/membership.h"
 #include "scheduler/recovery_log.h"
@@ -46,6 +47,12 @@ class ClusterKeeper {
   void BeginFrom(RestorePoint point) { beginning_ = std::move(point); }
   // A snapshot of this cluster is complete.
   void NoteSnapshot(const std::string& folder);
+
+  // A scheduler before this one had this view ready, or none, and has used epochs up to
+  // `last_epoch`: when that is a newer one, it did not come to the end of building it.
+  Status GoOn(const ClusterView& ready, uint64_t last_epoch);
+  // From now on a view is told to `journal`, which outlives this, before its epoch is used.
+  void Record(JournalSink& journal) { journal_ = &journal; }
 
   // Looks at the servers and goes as far as replies allow. `plan` is null while there is none. An
   // error ends the job: a slot was empty for too long, or lanes cannot be built.
@@ -78,6 +85,7 @@ class ClusterKeeper {
   std::deque<std::string> snapshots_;  // folders, the newest last
   RestorePoint point_;
   RecoveryLog recoveries_;
+  JournalSink* journal_ = nullptr;
   ClusterView view_;
   bool ready_ = false;
   bool was_ready_ = false;  // once; what is lost after that is a recovery

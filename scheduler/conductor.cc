@@ -1,5 +1,6 @@
 #include "scheduler/conductor.h"
 
+#include <string_view>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -30,6 +31,10 @@ StatusOr<RegisterReply> Conductor::Register(const RegisterRequest& request, Inca
   AP_ASSIGN_OR_RETURN(Node * node, members_.Register(request, sender, now));
   if (is_new) {
     LOG(INFO) << node->Name() << " has registered";
+    JournalRecord record;
+    record.mutable_registered()->set_sender(sender);
+    *record.mutable_registered()->mutable_request() = request;
+    Note(std::move(record));
   }
   if (node->role == ROLE_WORKER) {
     AP_RETURN_IF_ERROR(plan_desk_.CheckJob(*node));
@@ -72,6 +77,11 @@ StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarna
 // What becomes of a server's slot is the scheduler's business.
 void Conductor::NodeGone(const Node& node, const std::string& how) {
   LOG(WARNING) << node.Name() << " " << how << ": " << node.death;
+  JournalRecord record;
+  record.mutable_gone()->set_sender(node.incarnation);
+  record.mutable_gone()->set_health(node.health);
+  record.mutable_gone()->set_reason(node.death);
+  Note(std::move(record));
   if (node.role == ROLE_WORKER) {
     WorkerGone(node);
   }
@@ -106,6 +116,10 @@ Status Conductor::ProposePlan(const Buffer& bytes, Incarnation sender, Time now)
     LOG(INFO) << node->Name() << " proposed the plan of job " << plan.job_name() << ": "
               << plan.partitions_size() << " partitions, " << plan.schema().tables_size()
               << " tables, " << plan.schema().blocks_size() << " dense blocks";
+    JournalRecord record;
+    record.mutable_plan()->set_sender(sender);
+    record.mutable_plan()->set_plan(std::string(bytes.text()));
+    Note(std::move(record));
   }
   return Status();
 }
@@ -140,6 +154,7 @@ StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation s
   if (book_ == nullptr || suspended_) {
     return reply;
   }
+  const bool held_one = book_->LeaseOf(sender) != nullptr;
   // While the last snapshot is written the partitions are done, but the job is not.
   const LeaseBook::Grant grant = lifecycle_.ended()
                                      ? LeaseBook::Grant{LeaseBook::Answer::kFinished, {}}
@@ -165,6 +180,12 @@ StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation s
       training_began_ = now;
     }
   }
+  if (grant.answer == LeaseBook::Answer::kLease && !held_one) {
+    JournalRecord record;
+    record.mutable_lease()->set_sender(sender);
+    *record.mutable_lease()->mutable_request() = request;
+    Note(std::move(record));
+  }
   return reply;
 }
 
@@ -180,6 +201,13 @@ StatusOr<ReportReply> Conductor::Report(const ReportRequest& request, const Metr
     return reply;
   }
   const Status status = ApplyReport(request, delta, sender, now);
+  if (status.ok()) {
+    JournalRecord record;
+    record.mutable_report()->set_sender(sender);
+    *record.mutable_report()->mutable_request() = request;
+    *record.mutable_report()->mutable_delta() = delta;
+    Note(std::move(record));
+  }
   if (status.ok() || status.code() == StatusCode::kStaleEpoch) {
     reports.Mark(request.sequence());
     reply.set_revoked(!status.ok());
@@ -251,6 +279,64 @@ void Conductor::Sweep(Time now) {
     NodeGone(*node, "dead");
   }
   clock_.Sweep(now);
+}
+
+void Conductor::Note(JournalRecord record) {
+  if (journal_ != nullptr) {
+    journal_->Note(std::move(record));
+  }
+}
+
+Status Conductor::Replay(const JournalRecord& record, Time then) {
+  switch (record.change_case()) {
+    case JournalRecord::kRegistered:
+      return Register(record.registered().request(), record.registered().sender(), then).status();
+    case JournalRecord::kGone: {
+      const JournalDeparture& gone = record.gone();
+      if (members_.Find(gone.sender()) == nullptr) {
+        return DataLossError("a node is gone that never registered");
+      }
+      gone.health() == NodeStatus::LEFT ? members_.Leave(gone.sender(), gone.reason(), then)
+                                        : members_.Bury(gone.sender(), gone.reason(), then);
+      NodeGone(*members_.Find(gone.sender()), "was gone");
+      return Status();
+    }
+    case JournalRecord::kPlan:
+      return ProposePlan(Buffer::Copy(std::string_view(record.plan().plan())),
+                         record.plan().sender(), then);
+    case JournalRecord::kReady: {
+      const auto& progress = record.ready().progress();
+      const std::vector<PartitionProgress> kept(progress.begin(), progress.end());
+      book_ == nullptr ? Begin(kept) : Rewind(kept);
+      return Status();
+    }
+    case JournalRecord::kLease:
+      return Lease(record.lease().request(), record.lease().sender(), then).status();
+    case JournalRecord::kReport:
+      return Report(record.report().request(), record.report().delta(), record.report().sender(),
+                    then)
+          .status();
+    case JournalRecord::kEnd:
+      ReplayEnd(record.end(), then);
+      return Status();
+    default:
+      return Status();
+  }
+}
+
+void Conductor::ReplayEnd(const JournalEnd& end, Time then) {
+  if (end.state() == JOB_FAILED) {
+    lifecycle_.Fail(UnavailableError(end.reason()), then);
+  } else if (end.state() == JOB_STOPPED) {
+    lifecycle_.Stop(then);
+  } else {
+    lifecycle_.Finish(then);
+  }
+}
+
+void Conductor::GoOn(uint64_t scheduler_epoch, Time grace_until) {
+  members_.Forgive(grace_until);
+  clock_.OutrankVersions(scheduler_epoch);
 }
 
 double Conductor::TrainingSeconds(Time now) const {

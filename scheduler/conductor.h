@@ -2,7 +2,10 @@
 //
 // Composes the state machines (membership, plan, leases, clock, metrics, lifecycle) and knows
 // neither threads, sockets nor files; `now` is passed in. An error is the answer to the sender.
-// Owned by the scheduler's thread.
+//
+// Every change is told to the journal before it is answered, and Replay makes the same change again
+// in a conductor that comes after this one. Heartbeats are no change. Owned by the scheduler's
+// thread.
 #pragma once
 
 #include <map>
@@ -18,6 +21,7 @@
 #include "proto/cluster.pb.h"
 #include "proto/metrics.pb.h"
 #include "scheduler/clock_group.h"
+#include "scheduler/journal.h"
 #include "scheduler/lease_book.h"
 #include "scheduler/lifecycle.h"
 #include "scheduler/membership.h"
@@ -64,6 +68,14 @@ class Conductor {
   // Declares dead who is silent and draws the consequences.
   void Sweep(Time now);
 
+  // Makes a change that was noted at `then`; nothing for records that are none of the conductor's.
+  Status Replay(const JournalRecord& record, Time then);
+  // All records are replayed: nobody is silent before `grace_until`, and lanes believe what this
+  // scheduler, the `scheduler_epoch`-th, says of the clock's members.
+  void GoOn(uint64_t scheduler_epoch, Time grace_until);
+  // From now on changes are told to `journal`, which outlives this.
+  void Record(JournalSink& journal) { journal_ = &journal; }
+
   const Membership& members() const { return members_; }
   const PlanDesk& plan_desk() const { return plan_desk_; }
   const ClockGroup& clock() const { return clock_; }
@@ -91,6 +103,8 @@ class Conductor {
                      Time now);
   void EndStages(size_t stages_before);
   void NodeGone(const Node& node, const std::string& how);
+  void Note(JournalRecord record);
+  void ReplayEnd(const JournalEnd& end, Time then);
   void WorkerGone(const Node& worker);
 
   ConductorOptions options_;
@@ -101,6 +115,7 @@ class Conductor {
   std::unique_ptr<LeaseBook> book_;
   std::unique_ptr<MetricsBoard> metrics_;
   std::map<Incarnation, WorkerRecord> workers_;
+  JournalSink* journal_ = nullptr;
   std::set<size_t> closed_;  // evaluation stages, by ordinal, whose numbers are known
   bool suspended_ = false;
   std::optional<Time> training_began_;

@@ -1,4 +1,4 @@
-// TFRecord framing, in which event files keep their events:
+// TFRecord framing, in which event files keep their events, and the journal its records:
 //
 //   u64 length | u32 masked crc32c of the length | bytes | u32 masked crc32c of the bytes
 //
@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "common/base/status.h"
 
 namespace antiphon {
 
@@ -19,5 +21,14 @@ constexpr uint32_t MaskedCrc(uint32_t crc) {
 
 // `bytes` as one record.
 std::string EventRecord(std::string_view bytes);
+
+// The size of a record of so many bytes.
+constexpr size_t EventRecordBytes(size_t bytes) {
+  return bytes + 16;
+}
+
+// The bytes of the record that `framed` begins with. kOutOfRange: it ends before the record does;
+// kDataLoss: a checksum is wrong.
+StatusOr<std::string_view> ReadEventRecord(std::string_view framed);
 
 }  // namespace antiphon

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/command_line.h"
 #include "common/base/exit_code.h"
+#include "common/base/file_lock.h"
 #include "common/base/file_system.h"
 #include "common/base/logging.h"
 #include "common/base/signals.h"
@@ -24,6 +26,8 @@ DEFINE_string(listen, "127.0.0.1:0", "HOST:PORT to listen at; port 0 takes a fre
 DEFINE_string(address_file, "", "file that gets the address, port filled in, once it listens");
 DEFINE_uint32(servers, 1, "servers of the job; it begins when all of them have registered");
 DEFINE_uint32(workers, 1, "workers to expect; only shown, workers may come and go");
+DEFINE_string(journal, "",
+              "file that lets a scheduler that is started again go on; empty: none is kept");
 DEFINE_string(snapshot_dir, "", "folder of snapshots; one is written when the job ends");
 DEFINE_string(restore, "", "snapshot, or folder of snapshots, to start from");
 DEFINE_uint32(server_down_timeout_seconds, 60,
@@ -47,6 +51,7 @@ SchedulerOptions OptionsFromFlags() {
   options.servers = FLAGS_servers;
   options.workers_expected = FLAGS_workers;
   options.cluster_id = (uint64_t{random()} << 32 | random()) | 1;
+  options.journal_path = FLAGS_journal;
   options.snapshot_dir = FLAGS_snapshot_dir;
   options.restore_dir = FLAGS_restore;
   options.linger = FLAGS_linger;
@@ -72,6 +77,11 @@ Status Run(std::span<char* const> arguments) {
   std::atomic<bool> stop = false;
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<SignalWatcher> signals,
                       SignalWatcher::Start([&stop](int) { stop = true; }));
+  std::optional<FileLock> lock;
+  if (!FLAGS_journal.empty()) {
+    AP_ASSIGN_OR_RETURN(FileLock held, FileLock::Acquire(FLAGS_journal + ".lock"));
+    lock.emplace(std::move(held));
+  }
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<ZmqTransport> transport, ZmqTransport::Create());
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<Scheduler> scheduler,
                       Scheduler::Create(options, *transport, fs, clock));

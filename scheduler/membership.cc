@@ -83,7 +83,8 @@ Status Membership::NoSlotIsFree(Incarnation sender, Time now) {
   const Time since = waiting_.try_emplace(sender, now).first->second;
   std::string names;
   for (const Node* node : servers_) {
-    if (node->last_heard <= since) {
+    // One that was forgiven (last_heard is yet to come) has not spoken to this scheduler at all.
+    if (node->last_heard <= since || node->last_heard > now) {
       return UnavailableError("no place is free yet; " + node->Name() +
                               " may be gone, ask again soon");
     }
@@ -189,6 +190,12 @@ std::vector<const Node*> Membership::Sweep(Time now) {
     }
   }
   return dead;
+}
+
+void Membership::Forgive(Time until) {
+  for (Node& node : nodes_) {
+    node.last_heard = std::max(node.last_heard, until);
+  }
 }
 
 const Node* Membership::Find(Incarnation incarnation) const {

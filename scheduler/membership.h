@@ -74,6 +74,9 @@ class Membership {
   // stopped), that time is nobody's silence.
   std::vector<const Node*> Sweep(Time now);
 
+  // Nobody who lives counts as silent before this.
+  void Forgive(Time until);
+
   const Node* Find(Incarnation incarnation) const;
   // The node that lives as this process, or null.
   const Node* FindProcess(Role role, const std::string& host, int64_t pid) const;

@@ -47,10 +47,24 @@ bool SameAddress(const std::optional<ReplyAddress>& known, const ReplyAddress& a
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options,
+StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& given,
                                                        Transport& transport, FileSystem& fs,
                                                        Clock& clock) {
+  SchedulerOptions options = given;
   AP_RETURN_IF_ERROR(CheckOptions(options));
+  std::unique_ptr<Journal> journal;
+  std::vector<JournalRecord> records;
+  if (!options.journal_path.empty()) {
+    AP_ASSIGN_OR_RETURN(journal, Journal::Open(fs, clock, options.journal_path));
+    records = journal->TakeRecords();
+  }
+  StatusOr<JournalSummary> before = Summarize(records);
+  AP_RETURN_IF_ERROR(before.status().WithContext(options.journal_path));
+  if (before->cluster_id != 0) {
+    AP_RETURN_IF_ERROR(CheckSameJob(*before, options.servers).WithContext(options.journal_path));
+    options.cluster_id = before->cluster_id;
+    options.listen_address = before->address;
+  }
   RestorePoint restored;
   if (!options.restore_dir.empty()) {
     AP_ASSIGN_OR_RETURN(restored.folder, FindNewestSnapshot(fs, options.restore_dir));
@@ -62,18 +76,24 @@ StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& o
   AP_ASSIGN_OR_RETURN(
       std::unique_ptr<Endpoint> endpoint,
       transport.Open({.name = "scheduler", .listen_address = options.listen_address}));
-  return std::unique_ptr<Scheduler>(
-      new Scheduler(options, std::move(endpoint), std::move(restored), fs, clock));
+  std::unique_ptr<Scheduler> scheduler(new Scheduler(
+      options, std::move(endpoint), std::move(restored), std::move(journal), fs, clock));
+  if (scheduler->journal_ != nullptr) {
+    AP_RETURN_IF_ERROR(scheduler->GoOn(records, *before).WithContext(options.journal_path));
+  }
+  return scheduler;
 }
 
 Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> endpoint,
-                     RestorePoint restored, FileSystem& fs, Clock& clock)
+                     RestorePoint restored, std::unique_ptr<Journal> journal, FileSystem& fs,
+                     Clock& clock)
     : options_(options),
       fs_(fs),
       clock_(clock),
       endpoint_(std::move(endpoint)),
       rpc_(*endpoint_, clock, {.incarnation = SchedulerIncarnation(options.cluster_id)}, this),
       started_(clock.Now()),
+      journal_(std::move(journal)),
       job_(ConductorOptionsOf(options)),
       lanes_(rpc_),
       cluster_(
@@ -87,6 +107,40 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
     job_.ContinueFrom(restored.manifest.plan());
   }
   cluster_.BeginFrom(std::move(restored));
+}
+
+Status Scheduler::GoOn(const std::vector<JournalRecord>& records, const JournalSummary& before) {
+  const Time now = clock_.Now();
+  const int64_t wall = clock_.WallSeconds();
+  for (const JournalRecord& record : records) {
+    // Whoever was not told of the job's end is told now.
+    const int64_t ago = record.has_end() ? 0 : std::max<int64_t>(0, wall - record.wall_seconds());
+    AP_RETURN_IF_ERROR(job_.Replay(record, now - std::chrono::seconds(ago)));
+  }
+  for (const JournalRecord& record : before.snapshots) {
+    last_snapshot_ = record.snapshot();
+    last_snapshot_seconds_ = record.wall_seconds();
+    cluster_.NoteSnapshot(last_snapshot_.directory());
+  }
+  if (!records.empty()) {
+    job_.GoOn(before.scheduler_epoch, now + options_.restart_grace);
+    AP_RETURN_IF_ERROR(cluster_.GoOn(before.ready, before.last_view_epoch));
+    if (!cluster_.ready()) {
+      job_.Suspend();
+    }
+    LOG(INFO) << "goes on as scheduler " << before.scheduler_epoch << " of this job, after "
+              << records.size() << " records of " << options_.journal_path;
+  }
+  Note(StartRecord(options_.cluster_id, address(), options_.servers, before.scheduler_epoch));
+  job_.Record(*journal_);
+  cluster_.Record(*journal_);
+  return journal_->status();
+}
+
+void Scheduler::Note(JournalRecord record) {
+  if (journal_ != nullptr) {
+    journal_->Note(std::move(record));
+  }
 }
 
 bool Scheduler::Poll(Duration timeout) {
@@ -273,6 +327,9 @@ Status Scheduler::AnswerSnapshot(Request& request) {
 // --- what time and replies ask for ---------------------------------------------------------------
 
 void Scheduler::Advance(Time now) {
+  if (journal_ != nullptr && !journal_->status().ok() && !job_.lifecycle().ended()) {
+    Fail(journal_->status().WithContext("the scheduler's journal"));
+  }
   job_.Sweep(now);
   if (!job_.lifecycle().ended()) {
     AdvanceCluster();
@@ -289,6 +346,10 @@ void Scheduler::Advance(Time now) {
   if (job_.lifecycle().ended()) {
     if (!outputs_ended_) {
       outputs_ended_ = true;
+      JournalRecord end;
+      end.mutable_end()->set_state(job_.lifecycle().state());
+      end.mutable_end()->set_reason(job_.lifecycle().result().message());
+      Note(std::move(end));
       outputs_.End(View(now));
     }
   } else if (outputs_.Due(now)) {
@@ -323,6 +384,10 @@ void Scheduler::OnReady() {
   if (same_job) {
     progress.assign(from.manifest.progress().begin(), from.manifest.progress().end());
   }
+  JournalRecord ready;
+  *ready.mutable_ready()->mutable_view() = cluster_.view();
+  ready.mutable_ready()->mutable_progress()->Assign(progress.begin(), progress.end());
+  Note(std::move(ready));
   members_cast_.Forget();
   if (job_.book() != nullptr) {
     job_.Rewind(progress);
@@ -350,6 +415,9 @@ void Scheduler::AdvanceSnapshot() {
     last_snapshot_ = *result;
     last_snapshot_seconds_ = clock_.WallSeconds();
     cluster_.NoteSnapshot(result->directory());
+    JournalRecord snapshot;
+    *snapshot.mutable_snapshot() = *result;
+    Note(std::move(snapshot));
     LOG(INFO) << "snapshot " << result->directory() << ": " << result->rows() << " rows, "
               << result->bytes() << " bytes";
   } else {

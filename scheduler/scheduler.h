@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/file_system.h"
@@ -24,6 +25,8 @@
 #include "scheduler/cluster_keeper.h"
 #include "scheduler/conductor.h"
 #include "scheduler/job_view.h"
+#include "scheduler/journal.h"
+#include "scheduler/journal_summary.h"
 #include "scheduler/lanes.h"
 #include "scheduler/members_cast.h"
 #include "scheduler/outputs.h"
@@ -36,15 +39,20 @@ struct SchedulerOptions {
   std::string listen_address = "tcp://127.0.0.1:0";
   uint32_t servers = 1;           // the job begins when so many have registered
   uint32_t workers_expected = 1;  // for display only: workers come and go
-  uint64_t cluster_id = 0;        // random, not 0
-  std::string snapshot_dir;       // empty: no snapshot at the end
-  std::string restore_dir;        // a snapshot, or a folder of snapshots; empty: start afresh
+  uint64_t cluster_id = 0;        // random, not 0; that of the journal goes before it
+  // Where the scheduler notes what it must know after its own death; when the file is there, the
+  // job goes on where its last scheduler stood. Empty: its death is the job's.
+  std::string journal_path;
+  std::string snapshot_dir;  // empty: no snapshot at the end
+  std::string restore_dir;   // a snapshot, or a folder of snapshots; empty: start afresh
   // A finished cluster goes on to answer ps_ctl until it is stopped.
   bool linger = false;
   Duration heartbeat = std::chrono::milliseconds(500);
   Duration dead_after = std::chrono::milliseconds(2500);
   // A server that is gone must be replaced by then.
   Duration server_down_timeout = std::chrono::seconds(60);
+  // After a restart nobody is declared dead for so long: connections come back one by one.
+  Duration restart_grace = std::chrono::seconds(5);
   Duration failure_linger = std::chrono::seconds(2);
   Duration finish_wait = std::chrono::seconds(3);
   OutputOptions outputs;
@@ -54,7 +62,7 @@ class Scheduler final : private RequestHandler {
  public:
   // Listens, and reads the manifest of the snapshot to restore. Errors say what is wrong with an
   // address, a folder or a snapshot before anybody is kept waiting.
-  static StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& options,
+  static StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& given,
                                                      Transport& transport, FileSystem& fs,
                                                      Clock& clock);
 
@@ -80,7 +88,10 @@ class Scheduler final : private RequestHandler {
 
  private:
   Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> endpoint,
-            RestorePoint restored, FileSystem& fs, Clock& clock);
+            RestorePoint restored, std::unique_ptr<Journal> journal, FileSystem& fs, Clock& clock);
+  // Becomes what the schedulers of these records were, and notes that it did.
+  Status GoOn(const std::vector<JournalRecord>& records, const JournalSummary& before);
+  void Note(JournalRecord record);
 
   void OnRequest(Request& request) override;
   Status Answer(Request& request);
@@ -107,6 +118,7 @@ class Scheduler final : private RequestHandler {
   const std::unique_ptr<Endpoint> endpoint_;
   RpcNode rpc_;  // outlives what makes calls with it
   const Time started_;
+  const std::unique_ptr<Journal> journal_;  // null: none is kept
 
   Conductor job_;
   Lanes lanes_;

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 
 // Longer than any run needs; a run that is not over by then hangs.
 constexpr Duration kPatience = 30min;
+constexpr std::string_view kSchedulerAddress = "mem://scheduler";
 
 Key KeyOf(PartitionId partition, Position position) {
   return (uint64_t{partition} + 1) << 32 | position;
@@ -75,8 +76,8 @@ std::unique_ptr<Endpoint> MustOpen(MemoryTransport& transport, const std::string
   return std::move(endpoint).value();
 }
 
-SchedulerLinkOptions LinkTo(const Scheduler& scheduler, Role role, Incarnation incarnation) {
-  SchedulerLinkOptions options{.scheduler_address = scheduler.address(),
+SchedulerLinkOptions LinkTo(Role role, Incarnation incarnation) {
+  SchedulerLinkOptions options{.scheduler_address = std::string(kSchedulerAddress),
                                .incarnation = incarnation,
                                .registration = {},
                                .register_timeout = kPatience,
@@ -93,7 +94,7 @@ struct LedgerWorld::Photographer {
       : endpoint(MustOpen(world.transport_, "photographer", "")),
         rpc(*endpoint, world.clock_, {.incarnation = 2}, nullptr),
         call(rpc),
-        scheduler(*endpoint->Connect(world.scheduler_->address())) {}
+        scheduler(*endpoint->Connect(std::string(kSchedulerAddress))) {}
 
   void Poll() {
     rpc.Poll(Duration::zero());
@@ -126,11 +127,10 @@ struct LedgerWorld::SimServer {
         snapshots(world.fs_, SnapshotWriter::Mode::kInline),
         lane(*endpoint, world.clock_, world.fs_, snapshots,
              {.incarnation = incarnation, .position_check = world.options_.check}),
-        link(*link_endpoint, world.clock_, Registration(*world.scheduler_),
-             [](HeartbeatRequest&) {}) {}
+        link(*link_endpoint, world.clock_, Registration(), [](HeartbeatRequest&) {}) {}
 
-  SchedulerLinkOptions Registration(const Scheduler& scheduler) const {
-    SchedulerLinkOptions options = LinkTo(scheduler, ROLE_SERVER, incarnation);
+  SchedulerLinkOptions Registration() const {
+    SchedulerLinkOptions options = LinkTo(ROLE_SERVER, incarnation);
     options.registration.add_lane_addresses(endpoint->address());
     return options;
   }
@@ -154,9 +154,9 @@ struct LedgerWorld::SimWorker {
         link_endpoint(MustOpen(world.transport_, name + ".link", "")),
         rpc(*endpoint, world.clock_, {.incarnation = incarnation}, nullptr),
         factory(world.plan_, world.batch_size_, world.pull_ahead_),
-        link(*link_endpoint, world.clock_, LinkTo(*world.scheduler_, ROLE_WORKER, incarnation),
+        link(*link_endpoint, world.clock_, LinkTo(ROLE_WORKER, incarnation),
              [](HeartbeatRequest&) {}),
-        scheduler(*endpoint->Connect(world.scheduler_->address())) {}
+        scheduler(*endpoint->Connect(std::string(kSchedulerAddress))) {}
 
   void Poll() {
     link.Poll(Duration::zero());
@@ -192,16 +192,13 @@ LedgerWorld::LedgerWorld(const LedgerWorldOptions& options)
     : options_(options), rng_(options.seed) {
   DrawShape();
   wanted_servers_ = static_cast<uint32_t>(1 + rng_.Below(3));
-  SchedulerOptions scheduler_options;
-  scheduler_options.listen_address = "mem://scheduler";
-  scheduler_options.servers = wanted_servers_;
-  scheduler_options.snapshot_dir = "snapshots";
-  scheduler_options.workers_expected = wanted_workers_;
-  scheduler_options.cluster_id = options.seed + 1;
-  StatusOr<std::unique_ptr<Scheduler>> scheduler =
-      Scheduler::Create(scheduler_options, transport_, fs_, clock_);
-  CHECK(scheduler.ok()) << scheduler.status();
-  scheduler_ = std::move(scheduler).value();
+  scheduler_options_.listen_address = std::string(kSchedulerAddress);
+  scheduler_options_.servers = wanted_servers_;
+  scheduler_options_.snapshot_dir = "snapshots";
+  scheduler_options_.journal_path = "journal";
+  scheduler_options_.workers_expected = wanted_workers_;
+  scheduler_options_.cluster_id = options.seed + 1;
+  StartScheduler();
   photographer_ = std::make_unique<Photographer>(*this);
   for (uint32_t i = 0; i < wanted_servers_; ++i) {
     StartServer();
@@ -225,6 +222,7 @@ void LedgerWorld::DrawShape() {
   kills_left_ = static_cast<int>(rng_.Below(4));
   naps_left_ = static_cast<int>(rng_.Below(3));
   server_kills_left_ = static_cast<int>(rng_.Below(4));
+  scheduler_kills_left_ = static_cast<int>(rng_.Below(3));
 
   ParameterSchema* schema = plan_.mutable_schema();
   schema->set_seed(options_.seed);
@@ -267,6 +265,29 @@ void LedgerWorld::StartWorker() {
 void LedgerWorld::StartServer() {
   servers_.push_back(
       std::make_unique<SimServer>(*this, "lane" + std::to_string(last_incarnation_)));
+}
+
+void LedgerWorld::StartScheduler() {
+  StatusOr<std::unique_ptr<Scheduler>> scheduler =
+      Scheduler::Create(scheduler_options_, transport_, fs_, clock_);
+  CHECK(scheduler.ok()) << scheduler.status();
+  scheduler_ = std::move(scheduler).value();
+}
+
+void LedgerWorld::DisturbScheduler() {
+  if (scheduler_ == nullptr) {
+    if (clock_.Now() >= scheduler_due_) {
+      StartScheduler();
+    }
+    return;
+  }
+  if (scheduler_kills_left_ > 0 && !JobHasEnded() && rng_.Chance(0.003)) {
+    --scheduler_kills_left_;
+    ++scheduler_kills_;
+    transport_.Kill("scheduler");
+    scheduler_.reset();
+    scheduler_due_ = clock_.Now() + std::chrono::milliseconds(rng_.Below(30'000));
+  }
 }
 
 void LedgerWorld::DisturbServers() {
@@ -312,7 +333,9 @@ void LedgerWorld::Disturb() {
 }
 
 void LedgerWorld::PollEverybody() {
-  scheduler_->Poll(Duration::zero());
+  if (scheduler_ != nullptr) {
+    scheduler_->Poll(Duration::zero());
+  }
   for (const std::unique_ptr<SimServer>& server : servers_) {
     if (rng_.Chance(0.8)) {
       server->lane.Poll(Duration::zero());
@@ -327,7 +350,8 @@ void LedgerWorld::PollEverybody() {
 }
 
 bool LedgerWorld::JobHasEnded() const {
-  return scheduler_->state() == JOB_FINISHED || scheduler_->state() == JOB_FAILED;
+  return scheduler_ != nullptr &&
+         (scheduler_->state() == JOB_FINISHED || scheduler_->state() == JOB_FAILED);
 }
 
 LedgerOutcome LedgerWorld::Run() {
@@ -336,6 +360,7 @@ LedgerOutcome LedgerWorld::Run() {
     clock_.Advance(std::chrono::microseconds(500 + rng_.Below(4000)));
     Disturb();
     DisturbServers();
+    DisturbScheduler();
     TakeSnapshot();
     PollEverybody();
     std::erase_if(workers_,
@@ -345,14 +370,14 @@ LedgerOutcome LedgerWorld::Run() {
     }
   }
   LedgerOutcome outcome;
-  outcome.finished = scheduler_->state() == JOB_FINISHED;
+  outcome.finished = JobHasEnded() && scheduler_->state() == JOB_FINISHED;
   outcome.kills = kills_;
   outcome.naps = naps_;
   outcome.server_kills = server_kills_;
+  outcome.scheduler_kills = scheduler_kills_;
   outcome.snapshots = photographer_->taken;
   if (!outcome.finished) {
-    outcome.problem =
-        scheduler_->state() == JOB_FAILED ? scheduler_->result().ToString() : "the job did not end";
+    outcome.problem = JobHasEnded() ? scheduler_->result().ToString() : "the job did not end";
     return outcome;
   }
   CountWeights(outcome);

@@ -3,8 +3,8 @@
 //
 // Faults come from the seed: messages are lost, doubled, delayed and overtaken; workers are killed
 // and replaced, or sleep until their lease is over and wake up as zombies; servers are killed, with
-// all that they learned, and replaced, while snapshots are taken now and then. The same seed always
-// gives the same run.
+// all that they learned, and replaced, while snapshots are taken now and then; the scheduler is
+// killed and another one goes on from its journal. The same seed always gives the same run.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,7 @@ struct LedgerOutcome {
   int kills = 0;          // of workers
   int naps = 0;
   int server_kills = 0;
+  int scheduler_kills = 0;
   int snapshots = 0;
   int samples = 0;
 
@@ -56,9 +57,11 @@ class LedgerWorld {
 
   void DrawShape();
   void StartWorker();
+  void StartScheduler();
   void StartServer();
   void Disturb();
   void DisturbServers();
+  void DisturbScheduler();
   void TakeSnapshot();
   void PollEverybody();
   bool JobHasEnded() const;
@@ -81,6 +84,10 @@ class LedgerWorld {
   int server_kills_left_ = 0;
   int server_kills_ = 0;
   Time server_due_{};
+  int scheduler_kills_left_ = 0;
+  int scheduler_kills_ = 0;
+  Time scheduler_due_{};
+  SchedulerOptions scheduler_options_;
   Incarnation last_incarnation_ = 1000;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<Photographer> photographer_;

@@ -20,6 +20,7 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
   int kills = 0;
   int naps = 0;
   int server_kills = 0;
+  int scheduler_kills = 0;
   int snapshots = 0;
   int samples = 0;
   const uint64_t seeds = SeedCount();
@@ -31,14 +32,16 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
     kills += outcome.kills;
     naps += outcome.naps;
     server_kills += outcome.server_kills;
+    scheduler_kills += outcome.scheduler_kills;
     snapshots += outcome.snapshots;
     samples += outcome.samples;
   }
   std::cout << seeds << " worlds, " << samples << " samples, " << kills << " workers killed, "
-            << naps << " put to sleep, " << server_kills << " servers killed, " << snapshots
-            << " snapshots: every row is 1\n";
+            << naps << " put to sleep, " << server_kills << " servers and " << scheduler_kills
+            << " schedulers killed, " << snapshots << " snapshots: every row is 1\n";
   EXPECT_GT(kills, 0);
   EXPECT_GT(server_kills, 0);
+  EXPECT_GT(scheduler_kills, 0);
   EXPECT_GT(snapshots, 0);
   EXPECT_GT(naps, 0);
 }

@@ -57,8 +57,14 @@ class Process:
     def said(self):
         return self.said_path.read_text(errors="replace")
 
+    def alive(self):
+        return self.popen.poll() is None
+
+    def send(self, number):
+        self.popen.send_signal(number)
+
     def kill(self):
-        self.popen.send_signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
 
     def wait(self, seconds=PATIENCE_SECONDS):
         """The exit code, negative for a signal."""
@@ -82,9 +88,11 @@ class Cluster:
         self.processes = []
         self.servers = []
         self.workers = []
-        self.scheduler = self.start(
-            "scheduler", "ps_scheduler", f"--address_file={address_file}", f"--servers={servers}",
-            f"--workers={workers}", f"--report={self.report_path}", *scheduler_flags)
+        self.schedulers = 0
+        self.scheduler_flags = [
+            f"--address_file={address_file}", f"--servers={servers}", f"--workers={workers}",
+            f"--report={self.report_path}", *scheduler_flags]
+        self.start_scheduler()
         until(lambda: address_file.exists() or self.scheduler.popen.poll() is not None,
               "the scheduler has an address")
         self.address = address_file.read_text().strip() if address_file.exists() else ""
@@ -97,6 +105,13 @@ class Cluster:
         process = Process(name, [BIN / program, *flags], self.folder)
         self.processes.append(process)
         return process
+
+    def start_scheduler(self):
+        """The first one, or one that goes on from the journal that the flags name."""
+        name = "scheduler" if self.schedulers == 0 else f"scheduler-{self.schedulers}"
+        self.schedulers += 1
+        self.scheduler = self.start(name, "ps_scheduler", *self.scheduler_flags)
+        return self.scheduler
 
     def start_server(self, *flags):
         self.servers.append(self.start(

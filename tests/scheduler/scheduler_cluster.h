@@ -99,6 +99,12 @@ class SchedulerCluster {
     }
   }
 
+  // The scheduler dies; Start begins another one.
+  void Kill() {
+    transport_.Kill("scheduler");
+    scheduler_.reset();
+  }
+
   // One question to the scheduler and its answer.
   template <typename Reply>
   StatusOr<Reply> Ask(Incarnation who, Method method, const google::protobuf::MessageLite& meta,

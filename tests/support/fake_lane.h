@@ -56,6 +56,7 @@ class FakeLane final : public RequestHandler {
   void FailWith(Method method, const Status& status) { failures_[method] = status; }
   // From now on this method gets no answer.
   void HoldBack(Method method) { held_back_.insert(method); }
+  void LetGo(Method method) { held_back_.erase(method); }
 
   int requests(Method method) { return requests_[method]; }
   const ConfigureRequest& configured() const { return configured_; }

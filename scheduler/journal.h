@@ -1,0 +1,56 @@
+// Journal: what changed the scheduler's state, record after record, on disk before anybody is told.
+//
+// A file that only grows: `length | crc | record | crc` as in EventRecord, each synced. It is an
+// appended log and not a state that is written over, because the state is large (the sums of every
+// metric) and changes in small steps many times a second. A last record that is cut short was never
+// answered to anybody: it is dropped when the file is opened again. A broken record anywhere else
+// is an error that names the place.
+//
+// Owned by the scheduler's thread. Two processes must not open one journal: see
+// common/base/file_lock.h.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/file_system.h"
+#include "common/base/status.h"
+#include "proto/journal.pb.h"
+
+namespace antiphon {
+
+// Who is told of every change.
+class JournalSink {
+ public:
+  virtual ~JournalSink() = default;
+  virtual void Note(JournalRecord record) = 0;
+};
+
+class Journal final : public JournalSink {
+ public:
+  // Reads what a journal at `path` has, if there is one, and goes on at its end.
+  static StatusOr<std::unique_ptr<Journal>> Open(FileSystem& fs, Clock& clock,
+                                                 const std::string& path);
+
+  // Of the schedulers before this one; empty for the first. Moves them out.
+  std::vector<JournalRecord> TakeRecords() { return std::move(records_); }
+
+  // Adds the time, writes and syncs.
+  void Note(JournalRecord record) override;
+
+  // Why a record could not be written. Nothing is written after that, and nothing may be answered.
+  const Status& status() const { return status_; }
+
+ private:
+  Journal(Clock& clock, std::unique_ptr<WritableFile> file, std::vector<JournalRecord> records)
+      : clock_(clock), file_(std::move(file)), records_(std::move(records)) {}
+
+  Clock& clock_;
+  std::unique_ptr<WritableFile> file_;
+  std::vector<JournalRecord> records_;
+  Status status_;
+};
+
+}  // namespace antiphon

@@ -1,0 +1,54 @@
+#include "scheduler/journal_summary.h"
+
+namespace antiphon {
+
+StatusOr<JournalSummary> Summarize(const std::vector<JournalRecord>& records) {
+  JournalSummary summary;
+  for (const JournalRecord& record : records) {
+    switch (record.change_case()) {
+      case JournalRecord::kStart:
+        summary.cluster_id = record.start().cluster_id();
+        summary.address = record.start().address();
+        summary.servers = record.start().servers();
+        summary.scheduler_epoch = record.start().scheduler_epoch() + 1;
+        break;
+      case JournalRecord::kBuilding:
+        summary.last_view_epoch = record.building().epoch();
+        break;
+      case JournalRecord::kReady:
+        summary.ready = record.ready().view();
+        break;
+      case JournalRecord::kSnapshot:
+        summary.snapshots.push_back(record);
+        break;
+      default:
+        break;
+    }
+  }
+  if (!records.empty() && summary.cluster_id == 0) {
+    return DataLossError("no record says which cluster this journal is of");
+  }
+  return summary;
+}
+
+Status CheckSameJob(const JournalSummary& before, uint32_t servers) {
+  if (before.servers == servers) {
+    return Status();
+  }
+  return FailedPreconditionError(
+      "its job has --servers=" + std::to_string(before.servers) +
+      ", this scheduler was started with --servers=" + std::to_string(servers));
+}
+
+JournalRecord StartRecord(uint64_t cluster_id, const std::string& address, uint32_t servers,
+                          uint64_t scheduler_epoch) {
+  JournalRecord record;
+  JournalStart& start = *record.mutable_start();
+  start.set_cluster_id(cluster_id);
+  start.set_address(address);
+  start.set_servers(servers);
+  start.set_scheduler_epoch(scheduler_epoch);
+  return record;
+}
+
+}  // namespace antiphon

@@ -1,0 +1,223 @@
+#include "scheduler/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "scheduler/conductor.h"
+#include "scheduler/journal_summary.h"
+#include "tests/scheduler/scheduler_cluster.h"
+
+namespace antiphon {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+JournalRecord Gone(Incarnation who) {
+  JournalRecord record;
+  record.mutable_gone()->set_sender(who);
+  return record;
+}
+
+class JournalTest : public ::testing::Test {
+ protected:
+  StatusOr<std::vector<JournalRecord>> Reopen() {
+    StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(fs_, clock_, "/journal");
+    if (!journal.ok()) {
+      return journal.status();
+    }
+    return (*journal)->TakeRecords();
+  }
+  void WriteTwo() {
+    const auto journal = Journal::Open(fs_, clock_, "/journal");
+    ASSERT_TRUE(journal.ok());
+    (*journal)->Note(Gone(1));
+    (*journal)->Note(Gone(2));
+    ASSERT_TRUE((*journal)->status().ok());
+    bytes_ = *ReadWholeFile(fs_, "/journal", 1 << 20);
+  }
+
+  FakeClock clock_;
+  MemoryFileSystem fs_;
+  std::string bytes_;
+};
+
+TEST_F(JournalTest, GivesBackWhatWasNoted) {
+  WriteTwo();
+
+  const auto records = Reopen();
+
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_THAT(*records, SizeIs(2));
+  EXPECT_EQ((*records)[1].gone().sender(), 2u);
+}
+
+TEST_F(JournalTest, DropsALastRecordThatWasCutShortAtAnyByte) {
+  WriteTwo();
+  const size_t first = bytes_.size() / 2;
+  for (size_t size = first; size < bytes_.size(); ++size) {
+    ASSERT_TRUE(WriteFileAtomically(fs_, "/journal", bytes_.substr(0, size)).ok());
+
+    const auto records = Reopen();
+
+    ASSERT_TRUE(records.ok()) << size << ": " << records.status();
+    EXPECT_THAT(*records, SizeIs(1)) << size;
+    EXPECT_EQ(ReadWholeFile(fs_, "/journal", 1 << 20)->size(), first);
+  }
+}
+
+TEST_F(JournalTest, RefusesABrokenRecordAndNamesItsPlace) {
+  WriteTwo();
+  for (const size_t at : {size_t{0}, size_t{13}}) {
+    std::string broken = bytes_;
+    broken[at] = static_cast<char>(broken[at] ^ 1);
+    ASSERT_TRUE(WriteFileAtomically(fs_, "/journal", broken).ok());
+
+    const Status status = Reopen().status();
+
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+    EXPECT_THAT(status.message(), HasSubstr("/journal, byte 0: the checksum of a record"));
+  }
+}
+
+TEST_F(JournalTest, DropsRoomThatWasNeverWritten) {
+  WriteTwo();
+  ASSERT_TRUE(WriteFileAtomically(fs_, "/journal", bytes_ + std::string(100, '\0')).ok());
+
+  EXPECT_THAT(*Reopen(), SizeIs(2));
+}
+
+SchedulerOptions WithJournal() {
+  SchedulerOptions options;
+  options.journal_path = "/journal";
+  return options;
+}
+
+TEST(SchedulerJournalTest, AnotherSchedulerGoesOnWhereTheFirstOneStood) {
+  SchedulerCluster cluster(WithJournal());
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  const auto first = cluster.LeaseTo(1);
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(cluster.Report(1, *first, 100, true, 1, ClickDelta(100, 30)).ok());
+  const auto second = cluster.LeaseTo(1);
+  ASSERT_TRUE(cluster.Report(1, *second, 40, false, 2, ClickDelta(40, 10)).ok());
+  const int configured = cluster.lane(0).requests(METHOD_CONFIGURE);
+
+  cluster.Kill();
+  cluster.Run(seconds(30));
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(seconds(1));
+
+  const ClusterStatus status = cluster.scheduler().status();
+  EXPECT_EQ(status.state(), JOB_RUNNING);
+  EXPECT_EQ(status.samples_trained(), 140u);
+  EXPECT_EQ(status.metrics(0).samples(), 140);
+  for (const NodeStatus& node : status.nodes()) {
+    EXPECT_EQ(node.health(), NodeStatus::ALIVE);
+  }
+  EXPECT_EQ(cluster.lane(0).requests(METHOD_CONFIGURE), configured);  // lanes notice nothing
+  // A report whose answer was lost counts once; the lease is still the worker's.
+  ASSERT_TRUE(cluster.Report(1, *second, 40, false, 2, ClickDelta(40, 10)).ok());
+  const auto again = cluster.LeaseTo(1);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->partition(), second->partition());
+  EXPECT_EQ(again->lease_epoch(), second->lease_epoch());
+  EXPECT_EQ(cluster.scheduler().status().samples_trained(), 140u);
+}
+
+TEST(SchedulerJournalTest, LanesBelieveTheNewSchedulersClock) {
+  SchedulerCluster cluster(WithJournal());
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  ASSERT_TRUE(cluster.LeaseTo(1).ok());
+  cluster.Run(milliseconds(50));
+  const uint64_t before = cluster.lane(0).members().version();
+
+  cluster.Kill();
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(milliseconds(50));
+
+  EXPECT_GT(cluster.lane(0).members().version(), before);
+  EXPECT_THAT(cluster.lane(0).members().members(), SizeIs(1));
+}
+
+TEST(SchedulerJournalTest, AServerThatDiedMeanwhileIsMissedOnceTheGraceIsOver) {
+  SchedulerCluster cluster(WithJournal());
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  cluster.Kill();
+  cluster.Silence(SchedulerCluster::kServer);
+  ASSERT_TRUE(cluster.Start().ok());
+
+  cluster.Run(seconds(4));
+  EXPECT_THAT(cluster.scheduler().status().recoveries(), IsEmpty());
+  cluster.Run(seconds(5));
+  EXPECT_THAT(cluster.scheduler().status().recoveries(), SizeIs(1));
+  ASSERT_TRUE(cluster.RegisterServer(2).ok());
+  cluster.Run(milliseconds(600));
+
+  EXPECT_EQ(cluster.lane(2).configured().view().epoch(), 2u);
+  EXPECT_EQ(cluster.lane(1).configured().view().epoch(), 2u);
+}
+
+TEST(SchedulerJournalTest, AViewThatWasNeverReadyIsBuiltAnewUnderALaterEpoch) {
+  SchedulerCluster cluster(WithJournal());
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  cluster.Silence(SchedulerCluster::kServer);
+  cluster.Run(seconds(4));
+  cluster.lane(1).HoldBack(METHOD_CONFIGURE);
+  ASSERT_TRUE(cluster.RegisterServer(2).ok());
+  cluster.Run(milliseconds(600));
+  ASSERT_EQ(cluster.lane(2).configured().view().epoch(), 2u);
+
+  cluster.Kill();
+  cluster.lane(1).LetGo(METHOD_CONFIGURE);
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(milliseconds(600));
+
+  EXPECT_EQ(cluster.lane(2).configured().view().epoch(), 3u);
+  EXPECT_EQ(cluster.lane(1).configured().view().epoch(), 3u);
+  EXPECT_EQ(cluster.LeaseTo(1)->action(), LeaseReply::TRAIN);
+}
+
+TEST(SchedulerJournalTest, AJobThatHasEndedIsOnlyToldSoAgain) {
+  SchedulerCluster cluster(WithJournal());
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  EXPECT_EQ(cluster.RunLeases(1), LeaseReply::FINISHED);
+
+  cluster.Kill();
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(seconds(1));
+
+  EXPECT_EQ(cluster.scheduler().state(), JOB_FINISHED);
+  EXPECT_EQ(cluster.LastBeat(1)->state(), JOB_FINISHED);
+}
+
+TEST(SchedulerJournalTest, ServesTheJobOfTheJournalOnly) {
+  MemoryFileSystem fs;
+  FakeClock clock;
+  {
+    const auto journal = Journal::Open(fs, clock, "/journal");
+    ASSERT_TRUE(journal.ok());
+    (*journal)->Note(StartRecord(5, "mem://old", 3, 1));
+  }
+  MemoryTransport transport(clock);
+  SchedulerOptions options = WithJournal();
+  options.cluster_id = 9;
+  options.servers = 2;
+
+  const Status status = Scheduler::Create(options, transport, fs, clock).status();
+
+  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "/journal: its job has --servers=3, this scheduler was started with --servers=2");
+}
+
+}  // namespace
+}  // namespace antiphon
