@@ -83,8 +83,8 @@ Status Membership::NoSlotIsFree(Incarnation sender, Time now) {
   const Time since = waiting_.try_emplace(sender, now).first->second;
   std::string names;
   for (const Node* node : servers_) {
-    // One that was forgiven (last_heard is yet to come) has not spoken to this scheduler at all.
-    if (node->last_heard <= since || node->last_heard > now) {
+    // One without a heartbeat is new, or known from a journal only.
+    if (node->last_heartbeat == 0 || node->last_heard <= since) {
       return UnavailableError("no place is free yet; " + node->Name() +
                               " may be gone, ask again soon");
     }

@@ -50,18 +50,22 @@ class LaunchLocalTest(ClusterTest):
         self.assertEqual(launcher.wait(60), 0, errors.read_text())
         self.assertNotRegex(errors.read_text(), "warning|error")
 
-    def test_one_line_names_the_server_that_was_killed(self):
-        launcher, errors = self.launch(LONG_JOB, "--set=data_config.batch_size=2")
-        pid = self.pid_of("server 1")
-        until(lambda: "see it with" in errors.read_text(), "everything runs")
+    def test_what_is_killed_is_started_again_and_the_job_goes_on(self):
+        launcher, errors = self.launch(60_000, "--set=data_config.batch_size=4")
+        victims = {name: self.pid_of(name) for name in ("server 1", "scheduler", "worker 0")}
+        address = until(lambda: re.search(r"--scheduler=(\S+)", errors.read_text()), "it runs")[1]
+        until(lambda: self.workers(address) == ["alive", "alive"], "both workers have registered")
 
-        os.kill(pid, signal.SIGKILL)
+        for pid in victims.values():
+            os.kill(pid, signal.SIGKILL)
 
-        self.assertEqual(launcher.wait(60), 69, errors.read_text())
-        lines = [line for line in errors.read_text().splitlines()
-                 if line.startswith("launch/local: error: server")]
-        self.assertEqual(len(lines), 1, errors.read_text())
-        self.assertRegex(lines[0], rf"error: server 1 \(pid {pid}\): killed by SIGKILL, see ")
+        self.assertEqual(launcher.wait(120), 0, errors.read_text())
+        for name, pid in victims.items():
+            lines = [line for line in errors.read_text().splitlines() if f"{name} (pid {pid})" in line]
+            self.assertEqual(len(lines), 1, errors.read_text())
+            self.assertRegex(lines[0], "warning: .*: killed by SIGKILL, see .*; started again")
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual(report["samples"], 60_000)
 
     def test_sigterm_is_an_orderly_end_for_each_program(self):
         launcher, errors = self.launch(LONG_JOB, "--set=data_config.batch_size=2", "--linger")

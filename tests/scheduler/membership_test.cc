@@ -66,7 +66,9 @@ TEST(MembershipTest, GivesTheSameNodeToARepeatedRegistration) {
 
 TEST(MembershipTest, RefusesAServerTooMany) {
   Membership members({.servers = 1});
-  ASSERT_TRUE(members.Register(Server("tcp://1"), 11, kStart).ok());
+  const StatusOr<Node*> server = members.Register(Server("tcp://1"), 11, kStart);
+  ASSERT_TRUE(server.ok());
+  (*server)->last_heartbeat = 1;
 
   const Status at_first = members.Register(Server("tcp://2"), 12, kStart).status();
   ASSERT_TRUE(members.Hear(11, kStart + milliseconds(300)).ok());
