@@ -140,7 +140,7 @@ TEST_F(SchedulerLinkTest, NamesASchedulerThatWentSilent) {
   MakeLink();
   Run(seconds(3), &scheduler);
 
-  Run(seconds(9), nullptr);
+  Run(seconds(58), nullptr);
   EXPECT_FALSE(link_->ended());
   Run(seconds(3), nullptr);
 
