@@ -88,9 +88,9 @@ uint64_t ReadAll(FileSource& source, const TrainingPlan& plan) {
   for (int i = 0; i < plan.partitions_size(); ++i) {
     CHECK(source.Open(static_cast<PartitionId>(i), 0).ok());
     while (true) {
-      const StatusOr<bool> has_batch = source.NextBatch(~Position{0}, batch);
-      CHECK(has_batch.ok()) << has_batch.status();
-      if (!*has_batch) {
+      const StatusOr<ReadOutcome> outcome = source.NextBatch(~Position{0}, batch);
+      CHECK(outcome.ok()) << outcome.status();
+      if (*outcome == ReadOutcome::kEnd) {
         break;
       }
       rows += batch.rows;

@@ -228,9 +228,14 @@ Status Conductor::ApplyReport(const ReportRequest& request, const MetricsDelta& 
                              .lease_epoch = request.lease_epoch(),
                              .position = request.position(),
                              .measured_through = evaluates ? 0 : request.measured_through(),
-                             .done = request.done()}));
+                             .done = request.done(),
+                             .yielded = request.yielded(),
+                             .records = request.records()}));
   workers_[sender].samples += book_->samples_trained() - samples_before;
-  if (request.done() && !evaluates) {
+  if (request.has_stream()) {
+    streams_[request.partition()] = {.report = request.stream(), .at = now};
+  }
+  if ((request.done() || request.yielded()) && !evaluates) {
     clock_.EndLease(sender, now);
     training_ended_ = now;
   }

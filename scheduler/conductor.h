@@ -90,6 +90,12 @@ class Conductor {
   // From the first lease of a training partition to the end of the last one, or to `now`.
   double TrainingSeconds(Time now) const;
   uint64_t SamplesOf(Incarnation worker) const;
+  // The last that was heard of each open-ended partition.
+  struct HeardOfStream {
+    StreamReport report;
+    Time at{};
+  };
+  const std::map<PartitionId, HeardOfStream>& streams() const { return streams_; }
 
  private:
   // What the scheduler remembers of a worker beyond its membership.
@@ -118,6 +124,7 @@ class Conductor {
   JournalSink* journal_ = nullptr;
   std::set<size_t> closed_;  // evaluation stages, by ordinal, whose numbers are known
   bool suspended_ = false;
+  std::map<PartitionId, HeardOfStream> streams_;
   std::optional<Time> training_began_;
   std::optional<Time> training_ended_;
 };

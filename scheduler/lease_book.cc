@@ -1,6 +1,7 @@
 #include "scheduler/lease_book.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace antiphon {
@@ -23,7 +24,9 @@ LeaseBook::LeaseBook(const TrainingPlan& plan) {
     entry.kind = partition.kind();
     entry.stage = partition.stage();
     entry.epoch = partition.epoch();
-    entry.size = partition.end_record() - partition.begin_record();
+    entry.open_ended = partition.open_ended();
+    entry.size = entry.open_ended ? std::numeric_limits<uint64_t>::max()
+                                  : partition.end_record() - partition.begin_record();
     training_left_ += entry.kind == Partition::TRAIN ? 1 : 0;
   }
   OpenStage();
@@ -35,7 +38,7 @@ void LeaseBook::OpenStage() {
     open_.clear();
     for (const PartitionId partition : stages_[stage_]) {
       if (!entries_[partition].done) {
-        open_.insert(partition);
+        MakeOpen(partition);
       }
     }
     left_ = static_cast<uint32_t>(open_.size());
@@ -43,6 +46,10 @@ void LeaseBook::OpenStage() {
       return;
     }
   }
+}
+
+void LeaseBook::MakeOpen(PartitionId partition) {
+  open_.emplace(entries_[partition].open_ended ? ++last_turn_ : 0, partition);
 }
 
 bool LeaseBook::TrainingFollows(size_t stage) const {
@@ -63,6 +70,7 @@ void LeaseBook::Resume(const std::vector<PartitionProgress>& progress) {
       entry.lease_epoch = item.lease_epoch();
       entry.done = item.done();
       entry.position = std::min(item.position(), entry.size);
+      entry.records = entry.open_ended ? item.records() : entry.position;
     }
   }
   for (size_t stage = 0; stage < stages_.size(); ++stage) {
@@ -70,8 +78,11 @@ void LeaseBook::Resume(const std::vector<PartitionProgress>& progress) {
     for (const PartitionId partition : stages_[stage]) {
       Entry& entry = entries_[partition];
       entry.done = entry.done && keep;
-      entry.start = entry.done ? entry.size : entry.position;
-      entry.position = entry.counted = entry.measured = entry.start;
+      if (entry.done && !entry.open_ended) {
+        entry.position = entry.records = entry.size;
+      }
+      entry.start = entry.counted = entry.records;
+      entry.measured = entry.position;
     }
   }
   OpenFirstStage();
@@ -96,8 +107,12 @@ void LeaseBook::Rewind(const std::vector<PartitionProgress>& kept) {
     const PartitionProgress* item = kept_of[i];
     if (item == nullptr || !item->done()) {
       entry.done = false;
-      entry.position = std::min(entry.position, item == nullptr ? 0 : item->position());
-      replay_samples_ += entry.counted - entry.position;
+      const uint64_t kept_position = item == nullptr ? 0 : item->position();
+      if (kept_position < entry.position) {
+        entry.position = kept_position;
+        entry.records = !entry.open_ended ? kept_position : item == nullptr ? 0 : item->records();
+      }
+      replay_samples_ += entry.counted - std::min(entry.records, entry.counted);
     }
   }
   OpenFirstStage();
@@ -125,7 +140,7 @@ LeaseBook::Grant LeaseBook::Acquire(Incarnation worker) {
   if (open_.empty()) {
     return {.answer = Answer::kWait, .lease = {}};
   }
-  const PartitionId partition = *open_.begin();
+  const PartitionId partition = open_.begin()->second;
   open_.erase(open_.begin());
   Entry& entry = entries_[partition];
   entry.holder = worker;
@@ -137,16 +152,34 @@ LeaseBook::Grant LeaseBook::Acquire(Incarnation worker) {
 }
 
 // Positions only move forward: a successor may report from further back than its predecessor did.
-void LeaseBook::Advance(Entry& entry, uint64_t position) {
+void LeaseBook::Advance(Entry& entry, uint64_t position, uint64_t records) {
   if (position <= entry.position) {
     return;
   }
+  const uint64_t counted = entry.counted;
+  const uint64_t passed = std::max(records, entry.records);
   if (entry.kind == Partition::TRAIN) {
-    replay_samples_ -= std::min(position, entry.counted) - std::min(entry.position, entry.counted);
-    samples_trained_ += position - std::min(position, entry.counted);
+    replay_samples_ -= std::min(passed, counted) - std::min(entry.records, counted);
+    samples_trained_ += passed - std::min(passed, counted);
   }
   entry.position = position;
-  entry.counted = std::max(entry.counted, position);
+  entry.records = passed;
+  entry.counted = std::max(counted, passed);
+}
+
+void LeaseBook::EndPartition(Entry& entry) {
+  // One that ended before where it was counted has nothing left to learn again.
+  if (entry.kind == Partition::TRAIN) {
+    replay_samples_ -= entry.counted - std::min(entry.records, entry.counted);
+  }
+  entry.records = std::max(entry.records, entry.counted);
+  if (!entry.open_ended) {
+    entry.position = entry.records;
+  }
+  entry.done = true;
+  entry.holder = 0;
+  ++partitions_done_;
+  training_left_ -= entry.kind == Partition::TRAIN ? 1 : 0;
 }
 
 Status LeaseBook::Report(Incarnation worker, const LeaseReport& report) {
@@ -163,16 +196,16 @@ Status LeaseBook::Report(Incarnation worker, const LeaseReport& report) {
                              ", but the partition ends at " + std::to_string(entry.size));
     }
   }
-  Advance(entry, report.position);
+  if (report.yielded && !entry.open_ended) {
+    return InvalidArgumentError(name() + " is given back, but the partition has an end");
+  }
+  Advance(entry, report.position, entry.open_ended ? report.records : report.position);
   entry.measured = std::max(entry.measured, report.measured_through);
-  if (report.done) {
-    // One that ended before where it was counted has nothing left to learn again.
-    Advance(entry, entry.counted);
-    entry.done = true;
-    entry.holder = 0;
+  if (report.yielded) {
+    Release(worker);
+  } else if (report.done) {
+    EndPartition(entry);
     leases_.erase(worker);
-    ++partitions_done_;
-    training_left_ -= entry.kind == Partition::TRAIN ? 1 : 0;
     if (--left_ == 0) {
       ++stage_;
       OpenStage();
@@ -187,7 +220,7 @@ void LeaseBook::Release(Incarnation worker) {
     return;
   }
   entries_[held->partition].holder = 0;
-  open_.insert(held->partition);
+  MakeOpen(held->partition);
   leases_.erase(worker);
 }
 
@@ -200,8 +233,10 @@ uint64_t LeaseBook::SamplesPlanned() const {
   uint64_t planned = 0;
   for (const Entry& entry : entries_) {
     if (entry.kind == Partition::TRAIN) {
-      // A partition that is done may have held fewer samples than it has records.
-      planned += (entry.done ? entry.position : entry.size) - entry.start;
+      // A partition that is done may have held fewer samples than it has records, and nobody knows
+      // how many will come in one that is open-ended.
+      const bool is_known = !entry.done && !entry.open_ended;
+      planned += (is_known ? entry.size : std::max(entry.records, entry.counted)) - entry.start;
     }
   }
   return planned;
@@ -216,6 +251,9 @@ std::vector<PartitionProgress> LeaseBook::Progress() const {
       item.set_done(entries_[i].done);
       item.set_lease_epoch(entries_[i].lease_epoch);
       item.set_position(entries_[i].kind == Partition::TRAIN ? entries_[i].position : 0);
+      if (entries_[i].open_ended) {
+        item.set_records(entries_[i].records);
+      }
     }
   }
   return progress;

@@ -6,6 +6,10 @@
 // pushes of older ones, so a worker that was believed dead cannot disturb its successor. Workers
 // are named by their incarnation.
 //
+// An open-ended partition has no size: its holder yields it after a while, and it goes to the back
+// of the queue, so that a few workers serve many of them in turn. Its positions have gaps, so its
+// records are what counts as samples; elsewhere there are as many as positions.
+//
 // When a lane has lost what it learned, Rewind opens again what the lane must see again, done
 // partitions included. Samples are counted once: a position that was reported before the rewind
 // counts no sample when it is passed for the second time. Owned by the scheduler's thread.
@@ -15,6 +19,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
@@ -37,6 +42,8 @@ struct LeaseReport {
   uint64_t position = 0;          // every lane has applied what is before it
   uint64_t measured_through = 0;  // what is before it has been measured
   bool done = false;
+  bool yielded = false;  // the lease is over, the partition is not
+  uint64_t records = 0;  // before the position; only of an open-ended partition
 };
 
 class LeaseBook {
@@ -50,10 +57,12 @@ class LeaseBook {
     Partition::Kind kind = Partition::TRAIN;
     uint32_t stage = 0;
     uint32_t epoch = 0;
-    uint64_t size = 0;         // in positions
-    uint64_t start = 0;        // where this run found it: not 0 after a restore
+    bool open_ended = false;
+    uint64_t size = 0;         // in positions; the greatest there is when open-ended
+    uint64_t start = 0;        // records before this run: not 0 after a restore
     uint64_t position = 0;     // every lane has applied what is before it
-    uint64_t counted = 0;      // what is before it is in samples_trained
+    uint64_t records = 0;      // before the position
+    uint64_t counted = 0;      // so many records are in samples_trained, or were at the start
     uint64_t measured = 0;     // what is before it is in the metrics
     uint64_t lease_epoch = 0;  // of the newest lease, 0 when there was none
     Incarnation holder = 0;    // 0: not leased
@@ -100,17 +109,21 @@ class LeaseBook {
   std::vector<PartitionProgress> Progress() const;
 
  private:
-  void Advance(Entry& entry, uint64_t position);
+  void Advance(Entry& entry, uint64_t position, uint64_t records);
+  void EndPartition(Entry& entry);
+  // To be leased after all that are open already when it is open-ended, otherwise in its turn.
+  void MakeOpen(PartitionId partition);
   void OpenStage();
   void OpenFirstStage();
   bool TrainingFollows(size_t stage) const;
 
   std::vector<Entry> entries_;
   std::vector<std::vector<PartitionId>> stages_;
-  size_t stage_ = 0;            // ordinal of the stage that runs
-  std::set<PartitionId> open_;  // of that stage: neither leased nor done
-  uint32_t left_ = 0;           // of that stage: not done
-  uint32_t training_left_ = 0;  // training partitions that are not done
+  size_t stage_ = 0;                                 // ordinal of the stage that runs
+  std::set<std::pair<uint64_t, PartitionId>> open_;  // of that stage: neither leased nor done
+  uint64_t last_turn_ = 0;                           // given to an open-ended partition
+  uint32_t left_ = 0;                                // of that stage: not done
+  uint32_t training_left_ = 0;                       // training partitions that are not done
   std::map<Incarnation, Lease> leases_;
   uint64_t samples_trained_ = 0;
   uint64_t replay_samples_ = 0;

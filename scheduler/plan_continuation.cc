@@ -71,9 +71,21 @@ void ContinueStatistics(const FeatureStatistics& snapshot, FeatureStatistics& pl
   ContinueVocabulary(snapshot, planned);
 }
 
+// A stream goes on from where the model was begun: what LATEST means now is no longer the question.
+void ContinueStreams(const TrainingPlan& snapshot, TrainingPlan& planned) {
+  for (Partition& partition : *planned.mutable_partitions()) {
+    for (const Partition& earlier : snapshot.partitions()) {
+      if (partition.open_ended() && earlier.open_ended() && earlier.path() == partition.path()) {
+        partition.set_begin_position(earlier.begin_position());
+      }
+    }
+  }
+}
+
 }  // namespace
 
 TrainingPlan ContinuePlan(const TrainingPlan& snapshot, TrainingPlan planned) {
+  ContinueStreams(snapshot, planned);
   OrderBlocks(snapshot.schema(), *planned.mutable_schema());
   for (int i = 0; i < std::min(snapshot.schema().blocks_size(), planned.schema().blocks_size());
        ++i) {

@@ -32,7 +32,10 @@ Status CheckPartitions(const TrainingPlan& plan) {
   }
   for (int i = 0; i < plan.partitions_size(); ++i) {
     const Partition& partition = plan.partitions(i);
-    if (partition.begin_record() > partition.end_record()) {
+    if (partition.open_ended() && partition.kind() != Partition::TRAIN) {
+      return PartitionError(i, "is an evaluation without an end");
+    }
+    if (!partition.open_ended() && partition.begin_record() > partition.end_record()) {
       return PartitionError(i, "begin_record " + std::to_string(partition.begin_record()) +
                                    " is after end_record " +
                                    std::to_string(partition.end_record()));

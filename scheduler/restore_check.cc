@@ -114,8 +114,14 @@ Status CheckSchemasFit(const ParameterSchema& snapshot, const ParameterSchema& p
 }
 
 bool SamePartitions(const TrainingPlan& left, const TrainingPlan& right) {
-  if (left.partitions_size() != right.partitions_size()) {
+  if (left.partitions_size() > right.partitions_size()) {
     return false;
+  }
+  // A topic may have got more partitions.
+  for (int i = left.partitions_size(); i < right.partitions_size(); ++i) {
+    if (!right.partitions(i).open_ended()) {
+      return false;
+    }
   }
   for (int i = 0; i < left.partitions_size(); ++i) {
     if (!MessageDifferencer::Equals(left.partitions(i), right.partitions(i))) {

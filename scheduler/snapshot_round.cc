@@ -93,6 +93,9 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t
     const LeaseBook::Entry& before = before_[item.partition()];
     item.set_done(before.done);
     item.set_position(before.position);
+    if (before.open_ended) {
+      item.set_records(before.records);
+    }
     *manifest.add_progress() = std::move(item);
   }
   AP_RETURN_IF_ERROR(WriteManifest(fs_, folder_, std::move(manifest)));

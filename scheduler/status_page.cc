@@ -56,8 +56,33 @@ void AddLeases(const Conductor& job, ClusterStatus& status) {
     out.set_worker(job.members().Find(worker)->index);
     out.set_lease_epoch(lease.lease_epoch);
     out.set_position(entry.position);
-    out.set_size(entry.size);
+    if (!entry.open_ended) {
+      out.set_size(entry.size);
+    }
     out.set_evaluation(lease.kind == Partition::EVAL);
+  }
+}
+
+void AddStreams(const Conductor& job, Time now, ClusterStatus& status) {
+  const TrainingPlan& plan = job.plan_desk().plan();
+  for (PartitionId id = 0; id < job.book()->entries().size(); ++id) {
+    const LeaseBook::Entry& entry = job.book()->entries()[id];
+    if (!entry.open_ended) {
+      continue;
+    }
+    StreamStatus& out = *status.add_streams();
+    out.set_partition(id);
+    out.set_name(plan.partitions(static_cast<int>(id)).path());
+    out.set_position(entry.position);
+    out.set_records(entry.records);
+    out.set_done(entry.done);
+    if (const Node* holder = job.members().Find(entry.holder); holder != nullptr) {
+      out.set_worker(holder->index);
+    }
+    if (const auto heard = job.streams().find(id); heard != job.streams().end()) {
+      *out.mutable_last() = heard->second.report;
+      out.set_report_age_seconds(SecondsBetween(heard->second.at, now));
+    }
   }
 }
 
@@ -178,6 +203,7 @@ ClusterStatus StatusOf(const Conductor& job, const JobView& view, const StatusRe
     return status;
   }
   AddLeases(job, status);
+  AddStreams(job, now, status);
   status.set_samples_trained(view.samples);
   status.set_samples_planned(view.samples_planned);
   status.set_replay_samples(view.replay_samples);

@@ -35,10 +35,11 @@ StatusOr<uint64_t> LineAt(FileSystem& fs, const std::string& path, uint64_t offs
 StatusOr<NamedRows> NamedRows::Open(FileSystem& fs, const std::string& path, const DataConfig& data,
                                     Header header) {
   const bool has_header = header == Header::kNeeded || data.with_header();
-  AP_ASSIGN_OR_RETURN(
-      std::unique_ptr<RecordReader> reader,
-      RecordReader::Open(fs, path, data.separator(),
-                         has_header ? antiphon::Header::kPresent : antiphon::Header::kAbsent));
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<RecordReader> reader,
+                      RecordReader::Open(fs, path,
+                                         {.separator = data.separator(),
+                                          .header = has_header ? antiphon::Header::kPresent
+                                                               : antiphon::Header::kAbsent}));
   // Every column is an input field of this file.
   DataConfig own;
   own.set_separator(data.separator());

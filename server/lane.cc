@@ -253,10 +253,13 @@ Status Lane::Push(const Request& request) {
 Status Lane::OpenPartition(const Request& request) {
   OpenPartitionRequest open;
   AP_RETURN_IF_ERROR(request.Parse(open));
-  AP_ASSIGN_OR_RETURN(const std::vector<Position> applied,
+  AP_ASSIGN_OR_RETURN(const std::vector<Standing> applied,
                       services_->state.ledger.Open(open.partition(), open.lease_epoch()));
   OpenPartitionReply reply;
-  reply.mutable_applied_through()->Add(applied.begin(), applied.end());
+  for (const Standing& standing : applied) {
+    reply.add_applied_through(standing.position);
+    reply.add_records(standing.records);
+  }
   rpc_.Reply(RpcNode::AddressOf(request), reply, {});
   return Status();
 }

@@ -79,8 +79,10 @@ Status PositionLedger::Restore(uint32_t shard_count, std::span<const ShardId> sh
     for (const PartitionPosition& position : group.positions()) {
       AP_ASSIGN_OR_RETURN(Partition * partition, restored.FindOrAdd(position.partition()));
       partition->lease_epoch = std::max(partition->lease_epoch, position.lease_epoch());
-      partition->applied.resize(restored.group_count_, 0);
-      partition->applied.back() = position.applied_through();
+      partition->applied.resize(restored.group_count_);
+      partition->applied.back() = {
+          .position = position.applied_through(),
+          .records = position.has_records() ? position.records() : position.applied_through()};
     }
   }
   for (const ShardId shard : shards) {
@@ -89,7 +91,7 @@ Status PositionLedger::Restore(uint32_t shard_count, std::span<const ShardId> sh
     }
   }
   for (auto& [id, partition] : restored.partitions_) {
-    partition.applied.resize(restored.group_count_, 0);
+    partition.applied.resize(restored.group_count_);
   }
   restored.applies_.assign(restored.group_count_, 0);
   restored.MergeEqualGroups();
@@ -108,11 +110,11 @@ StatusOr<PositionLedger::Partition*> PositionLedger::FindOrAdd(PartitionId parti
                                   std::to_string(partition) + " is one more");
   }
   Partition& added = partitions_[partition];
-  added.applied.assign(group_count_, 0);
+  added.applied.assign(group_count_, Standing());
   return &added;
 }
 
-StatusOr<std::vector<Position>> PositionLedger::Open(PartitionId partition, uint64_t lease_epoch) {
+StatusOr<std::vector<Standing>> PositionLedger::Open(PartitionId partition, uint64_t lease_epoch) {
   AP_ASSIGN_OR_RETURN(Partition * opened, FindOrAdd(partition));
   if (lease_epoch < opened->lease_epoch) {
     return FencedError(partition, lease_epoch, opened->lease_epoch);
@@ -123,8 +125,8 @@ StatusOr<std::vector<Position>> PositionLedger::Open(PartitionId partition, uint
     recent_.erase(recent_.begin());
   }
   recent_.push_back(partition);
-  std::vector<Position> distinct = opened->applied;
-  std::sort(distinct.begin(), distinct.end());
+  std::vector<Standing> distinct = opened->applied;
+  std::ranges::sort(distinct, {}, &Standing::position);
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   return distinct;
 }
@@ -148,7 +150,7 @@ StatusOr<PushScope> PositionLedger::Check(const BatchPositions& batch) {
   }
   size_t applying = 0;
   for (size_t group = 0; group < group_count_; ++group) {
-    AP_ASSIGN_OR_RETURN(const bool is_new, IsNewTo(partition.applied[group], batch));
+    AP_ASSIGN_OR_RETURN(const bool is_new, IsNewTo(partition.applied[group].position, batch));
     applies_[group] = is_new ? 1 : 0;
     applying += is_new ? 1 : 0;
   }
@@ -166,7 +168,11 @@ Position PositionLedger::Commit(const BatchPositions& batch) {
   size_t moved = 0;
   for (size_t group = 0; group < group_count_; ++group) {
     if (applies_[group] != 0) {
-      partition.applied[group] = std::max(partition.applied[group], batch.end);
+      Standing& standing = partition.applied[group];
+      if (batch.end > standing.position) {
+        standing.position = batch.end;
+        standing.records += batch.records;
+      }
       ++moved;
     }
   }
@@ -174,12 +180,12 @@ Position PositionLedger::Commit(const BatchPositions& batch) {
   if (moved != 0 && moved != group_count_) {
     MergeEqualGroups();
   }
-  return SlowestOf(partition, batch.end);
+  return SlowestOf(partition, batch.end).position;
 }
 
-Position PositionLedger::SlowestOf(const Partition& partition, Position without_groups) {
-  const auto slowest = std::min_element(partition.applied.begin(), partition.applied.end());
-  return slowest == partition.applied.end() ? without_groups : *slowest;
+Standing PositionLedger::SlowestOf(const Partition& partition, Position without_groups) {
+  const auto slowest = std::ranges::min_element(partition.applied, {}, &Standing::position);
+  return slowest == partition.applied.end() ? Standing{.position = without_groups} : *slowest;
 }
 
 void PositionLedger::MergeEqualGroups() {
@@ -190,7 +196,7 @@ void PositionLedger::MergeEqualGroups() {
     for (uint32_t i = 0; i < kept.size() && new_group[group] == kNotOurs; ++i) {
       const bool equal =
           std::all_of(partitions_.begin(), partitions_.end(), [&](const auto& entry) {
-            return entry.second.applied[kept[i]] == entry.second.applied[group];
+            return entry.second.applied[kept[i]].position == entry.second.applied[group].position;
           });
       if (equal) {
         new_group[group] = i;
@@ -232,7 +238,8 @@ void PositionLedger::Save(google::protobuf::RepeatedPtrField<PositionGroup>* gro
       PartitionPosition* position = groups->Mutable(static_cast<int>(group))->add_positions();
       position->set_partition(id);
       position->set_lease_epoch(partition.lease_epoch);
-      position->set_applied_through(partition.applied[group]);
+      position->set_applied_through(partition.applied[group].position);
+      position->set_records(partition.applied[group].records);
     }
   }
   for (PositionGroup& group : *groups) {
@@ -251,7 +258,9 @@ void PositionLedger::Describe(
     PartitionPosition* position = positions->Add();
     position->set_partition(id);
     position->set_lease_epoch(partition.lease_epoch);
-    position->set_applied_through(SlowestOf(partition, 0));
+    const Standing slowest = SlowestOf(partition, 0);
+    position->set_applied_through(slowest.position);
+    position->set_records(slowest.records);
   }
 }
 

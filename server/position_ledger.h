@@ -29,6 +29,15 @@ struct BatchPositions {
   uint64_t lease_epoch = 0;
   Position begin = 0;
   Position end = 0;
+  uint64_t records = 0;  // between them: positions of a stream have gaps
+};
+
+// How far a group has come in a partition.
+struct Standing {
+  Position position = 0;  // every sample before it is applied
+  uint64_t records = 0;   // so many
+
+  friend bool operator==(const Standing&, const Standing&) = default;
 };
 
 // Which groups of the lane a batch is new to.
@@ -52,7 +61,7 @@ class PositionLedger {
 
   // Fences older leases of the partition. Returns where the groups stand, distinct and ascending.
   // kStaleEpoch: a later lease has been opened; kResourceExhausted: too many partitions.
-  StatusOr<std::vector<Position>> Open(PartitionId partition, uint64_t lease_epoch);
+  StatusOr<std::vector<Standing>> Open(PartitionId partition, uint64_t lease_epoch);
 
   // Decides for each group; changes nothing. kStaleEpoch: the lease is fenced. kPositionGap: the
   // batch begins past what some group has applied. kInvalidArgument: the batch is empty, or cut at
@@ -77,12 +86,12 @@ class PositionLedger {
  private:
   struct Partition {
     uint64_t lease_epoch = 0;       // older leases are fenced
-    std::vector<Position> applied;  // by group: every sample before it
+    std::vector<Standing> applied;  // by group
   };
 
   // kResourceExhausted when it would be one too many.
   StatusOr<Partition*> FindOrAdd(PartitionId partition);
-  static Position SlowestOf(const Partition& partition, Position without_groups);
+  static Standing SlowestOf(const Partition& partition, Position without_groups);
   void MergeEqualGroups();
 
   PositionCheck check_;

@@ -27,10 +27,12 @@ bool IsSet(std::string_view bits, size_t i) {
 
 Status PushService::Serve(Incarnation sender, const PushRequest& request, const Message& message,
                           PushReply& reply) {
-  const BatchPositions batch = {.partition = request.partition(),
-                                .lease_epoch = request.lease_epoch(),
-                                .begin = request.begin(),
-                                .end = request.end()};
+  const BatchPositions batch = {
+      .partition = request.partition(),
+      .lease_epoch = request.lease_epoch(),
+      .begin = request.begin(),
+      .end = request.end(),
+      .records = request.has_records() ? request.records() : request.end() - request.begin()};
   AP_ASSIGN_OR_RETURN(const PushScope scope, state_.ledger.Check(batch));
   if (scope == PushScope::kNoGroup) {
     reply.set_outcome(PushReply::DUPLICATE);

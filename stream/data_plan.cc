@@ -12,6 +12,7 @@
 #include "stream/csv_columns.h"
 #include "stream/feature_fitter.h"
 #include "stream/input_files.h"
+#include "stream/record_decoder.h"
 #include "stream/record_reader.h"
 
 namespace antiphon {
@@ -23,29 +24,36 @@ constexpr uint64_t kMaxVocabularyFileBytes = 256 << 20;
 // The fitters of a job and the fields that they look at.
 class FitPass {
  public:
-  explicit FitPass(const Job& job) : data_(job.data_config()) {
+  explicit FitPass(const Job& job)
+      : data_(job.data_config()),
+        uses_(static_cast<size_t>(data_.input_fields_size())),
+        row_(uses_.size()) {
     for (int i = 0; i < job.feature_config().features_size(); ++i) {
       const FeatureConfig& config = job.feature_config().features(i);
-      if (FeatureFitter::IsNeeded(config)) {
+      if (NeedsFitting(config)) {
         const int field = FindInputField(data_, config.input_names(0));
         fitted_.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(field),
                            std::make_unique<FeatureFitter>(config)});
-        fields_.push_back(static_cast<uint32_t>(field));
+        FieldUse& use = uses_[static_cast<size_t>(field)];
+        (IsCategorical(config) ? use.as_texts : use.as_numbers) = true;
       }
     }
-    values_.resize(static_cast<size_t>(data_.input_fields_size()));
   }
 
   bool is_needed() const { return !fitted_.empty(); }
-  const std::vector<uint32_t>& fields() const { return fields_; }
+  const std::vector<FieldUse>& uses() const { return uses_; }
 
-  // A record with the wrong number of columns teaches nothing.
-  Status Observe(std::string_view record, CsvColumns& columns) {
-    if (columns.Split(record, values_) != BadRowReason::kNone) {
+  // A record that cannot be decoded teaches nothing.
+  Status Observe(std::string_view record, RecordDecoder& decoder) {
+    if (decoder.Decode(record, row_) != BadRowReason::kNone) {
       return Status();
     }
     for (const Fitted& fitted : fitted_) {
-      std::string_view value = values_[fitted.field];
+      if (!row_.lists[fitted.field].empty()) {
+        AP_RETURN_IF_ERROR(fitted.fitter->Observe(row_.lists[fitted.field]));
+        continue;
+      }
+      std::string_view value = row_.values[fitted.field];
       if (value.empty()) {
         value = data_.input_fields(static_cast<int>(fitted.field)).default_val();
       }
@@ -70,8 +78,8 @@ class FitPass {
 
   const DataConfig& data_;
   std::vector<Fitted> fitted_;
-  std::vector<uint32_t> fields_;
-  std::vector<std::string_view> values_;
+  std::vector<FieldUse> uses_;
+  DecodedRow row_;
 };
 
 // The fields that computed labels read.
@@ -121,37 +129,35 @@ std::vector<uint32_t> UsedFields(const Job& job) {
 class RequestEdges {
  public:
   static StatusOr<RequestEdges> Create(const DataConfig& data, const RecordReader& reader) {
-    const int field = FindInputField(data, data.request_field());
-    std::vector<uint32_t> fields;
-    if (data.has_request_field() && field >= 0) {
-      fields.push_back(static_cast<uint32_t>(field));
+    const int field = data.has_request_field() ? FindInputField(data, data.request_field()) : -1;
+    std::vector<FieldUse> uses(static_cast<size_t>(data.input_fields_size()));
+    if (field >= 0) {
+      uses[static_cast<size_t>(field)].as_text = true;
     }
-    AP_ASSIGN_OR_RETURN(CsvColumns columns,
-                        CsvColumns::Create(data, fields, reader.path(), reader.header()));
-    return RequestEdges(std::move(columns), std::move(fields), data.input_fields_size());
+    AP_ASSIGN_OR_RETURN(std::unique_ptr<RecordDecoder> decoder,
+                        MakeRecordDecoder(data, uses, reader.path(), reader.header()));
+    return RequestEdges(std::move(decoder), field, uses.size());
   }
 
   // To be asked of every record in turn: whether it goes on with the request of the one before it.
   bool Continues(const Record& record) {
-    if (fields_.empty() || record.reason != BadRowReason::kNone ||
-        columns_.Split(record.text, values_) != BadRowReason::kNone) {
+    if (field_ < 0 || record.reason != BadRowReason::kNone ||
+        decoder_->Decode(record.text, row_) != BadRowReason::kNone) {
       return false;
     }
-    const std::string_view request = values_[fields_.front()];
+    const std::string_view request = row_.values[static_cast<size_t>(field_)];
     const bool continues = request == last_;
     last_ = request;
     return continues;
   }
 
  private:
-  RequestEdges(CsvColumns columns, std::vector<uint32_t> fields, int field_count)
-      : columns_(std::move(columns)),
-        fields_(std::move(fields)),
-        values_(static_cast<size_t>(field_count)) {}
+  RequestEdges(std::unique_ptr<RecordDecoder> decoder, int field, size_t field_count)
+      : decoder_(std::move(decoder)), field_(field), row_(field_count) {}
 
-  CsvColumns columns_;
-  std::vector<uint32_t> fields_;  // the request field, or none
-  std::vector<std::string_view> values_;
+  std::unique_ptr<RecordDecoder> decoder_;
+  int field_;  // the request field, or -1
+  DecodedRow row_;
   std::string last_;
 };
 
@@ -160,14 +166,15 @@ StatusOr<std::vector<Partition>> CutFile(const Job& job, const std::string& fold
                                          const std::string& path, FileSystem& fs, FitPass* fit) {
   const DataConfig& data = job.data_config();
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<RecordReader> reader,
-                      RecordReader::Open(fs, ResolvePath(folder, path), data.separator(),
-                                         data.with_header() ? Header::kPresent : Header::kAbsent));
-  AP_RETURN_IF_ERROR(
-      CsvColumns::Create(data, UsedFields(job), reader->path(), reader->header()).status());
-  AP_ASSIGN_OR_RETURN(
-      CsvColumns columns,
-      CsvColumns::Create(data, fit == nullptr ? std::vector<uint32_t>() : fit->fields(),
-                         reader->path(), reader->header()));
+                      RecordReader::Open(fs, ResolvePath(folder, path), RecordFormatOf(data)));
+  if (data.input_type() == DataConfig::CSVInput) {
+    AP_RETURN_IF_ERROR(
+        CsvColumns::Create(data, UsedFields(job), reader->path(), reader->header()).status());
+  }
+  const std::vector<FieldUse> no_uses(static_cast<size_t>(data.input_fields_size()));
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<RecordDecoder> decoder,
+                      MakeRecordDecoder(data, fit == nullptr ? no_uses : fit->uses(),
+                                        reader->path(), reader->header()));
   AP_ASSIGN_OR_RETURN(RequestEdges requests, RequestEdges::Create(data, *reader));
   std::vector<Partition> partitions;
   Record record;
@@ -190,7 +197,7 @@ StatusOr<std::vector<Partition>> CutFile(const Job& job, const std::string& fold
     }
     partitions.back().set_end_record(number + 1);
     if (fit != nullptr && record.reason == BadRowReason::kNone) {
-      AP_RETURN_IF_ERROR(fit->Observe(record.text, columns));
+      AP_RETURN_IF_ERROR(fit->Observe(record.text, *decoder));
     }
   }
   if (partitions.empty()) {
@@ -264,7 +271,8 @@ Status CheckPartitionCount(const Job& job, size_t train, size_t eval) {
 
 }  // namespace
 
-StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSystem& fs) {
+StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSystem& fs,
+                            const std::vector<Partition>& streams) {
   DataPlan plan;
   for (const FeatureConfig& feature : job.feature_config().features()) {
     plan.features.emplace_back().set_feature_name(std::string(FeatureName(feature)));
@@ -288,11 +296,15 @@ StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSyste
   plan.eval_records = CountRecords(eval);
   AP_RETURN_IF_ERROR(CheckPartitionCount(job, train.size(), eval.size()));
   const uint32_t epochs = job.data_config().num_epochs();
-  for (uint32_t epoch = 0; epoch < epochs; ++epoch) {
+  for (uint32_t epoch = 0; epoch < epochs && !train.empty(); ++epoch) {
     AddStage(train, Partition::TRAIN, epoch, plan.partitions);
     if (when == EvalConfig::EACH_EPOCH || epoch + 1 == epochs) {
       AddStage(eval, Partition::EVAL, epoch, plan.partitions);
     }
+  }
+  if (!streams.empty()) {
+    AddStage(streams, Partition::TRAIN, epochs, plan.partitions);
+    AddStage(eval, Partition::EVAL, epochs, plan.partitions);
   }
   return plan;
 }

@@ -27,6 +27,9 @@ struct DataPlan {
 
 // The job has passed CheckJob; `folder` is that of the job file. Fails when a path matches no
 // file, a file has no records, a header lacks a used column, or a feature cannot be fitted.
-StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSystem& fs);
+// `streams` are the open-ended partitions of a job that has any: a stage behind all epochs of its
+// files, followed by an evaluation once all of them have ended.
+StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSystem& fs,
+                            const std::vector<Partition>& streams = {});
 
 }  // namespace antiphon

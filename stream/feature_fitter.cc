@@ -16,22 +16,6 @@ constexpr uint32_t kMaxVocabulary = 4'000'000;
 
 }  // namespace
 
-bool FeatureFitter::IsNeeded(const FeatureConfig& config) {
-  if (IsCategorical(config)) {
-    return config.vocab_from_data();
-  }
-  for (const int normalizer : config.normalizers()) {
-    if (normalizer == FeatureConfig::MIN_MAX && !(config.has_min_val() && config.has_max_val())) {
-      return true;
-    }
-    if (normalizer == FeatureConfig::STANDARD &&
-        !(config.has_mean_val() && config.has_stddev_val())) {
-      return true;
-    }
-  }
-  return false;
-}
-
 FeatureFitter::FeatureFitter(const FeatureConfig& config)
     : config_(config),
       dimensions_(IsCategorical(config) ? 0 : config.raw_input_dim()),
@@ -46,6 +30,27 @@ Status FeatureFitter::Observe(std::string_view value) {
     return Status();
   }
   return HasSeveralValues(config_) ? ObserveTags(value) : AddToVocabulary(value);
+}
+
+Status FeatureFitter::Observe(const FieldList& list) {
+  if (!IsCategorical(config_)) {
+    const bool is_finite = std::all_of(list.numbers.begin(), list.numbers.end(),
+                                       [](double x) { return std::isfinite(x); });
+    if (list.numbers.size() == numbers_.size() && is_finite) {
+      std::copy(list.numbers.begin(), list.numbers.end(), numbers_.begin());
+      AddNumbers();
+    }
+    return Status();
+  }
+  for (std::string_view text : list.texts) {
+    if (HasSeveralValues(config_)) {
+      TakeTagWeight(text, config_.kv_separator());
+    }
+    if (!text.empty()) {
+      AP_RETURN_IF_ERROR(AddToVocabulary(text));
+    }
+  }
+  return Status();
 }
 
 Status FeatureFitter::ObserveTags(std::string_view value) {
@@ -79,6 +84,10 @@ void FeatureFitter::ObserveNumbers(std::string_view value) {
     }
     value.remove_prefix(is_last ? end : end + config_.separator().size());
   }
+  AddNumbers();
+}
+
+void FeatureFitter::AddNumbers() {
   ++count_;
   for (size_t i = 0; i < numbers_.size(); ++i) {
     const double x = BeforeFitting(config_, numbers_[i]);

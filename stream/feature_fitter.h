@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/data/field_list.h"
 #include "common/data/vocabulary.h"
 #include "proto/job.pb.h"
 #include "proto/plan.pb.h"
@@ -18,15 +19,14 @@ namespace antiphon {
 
 class FeatureFitter {
  public:
-  // Whether the job leaves something of this feature to be learnt from the data.
-  static bool IsNeeded(const FeatureConfig& config);
-
   // `config` outlives the fitter.
   explicit FeatureFitter(const FeatureConfig& config);
 
   // One value of a row. A value that makes the row a bad one teaches nothing. An error when the
   // vocabulary grows past what a plan may hold.
   Status Observe(std::string_view value);
+  // The same of a value that came as a list.
+  Status Observe(const FieldList& list);
 
   // What was learnt. An error when no row had a value.
   Status Finish(FeatureStatistics& statistics) const;
@@ -41,6 +41,7 @@ class FeatureFitter {
   };
 
   void ObserveNumbers(std::string_view value);
+  void AddNumbers();  // those in numbers_
   Status ObserveTags(std::string_view value);
   Status AddToVocabulary(std::string_view value);
 

@@ -22,7 +22,7 @@ FileSource::FileSource(const Job& job, const TrainingPlan& plan, std::string fol
       folder_(std::move(folder)),
       fs_(fs),
       bad_rows_(bad_rows),
-      values_(static_cast<size_t>(job.data_config().input_fields_size())) {}
+      row_(static_cast<size_t>(job.data_config().input_fields_size())) {}
 
 StatusOr<std::unique_ptr<FileSource>> FileSource::Create(const Job& job, const TrainingPlan& plan,
                                                          const std::string& folder,
@@ -55,14 +55,14 @@ Status FileSource::Open(PartitionId partition, Position from) {
   return Status();
 }
 
-StatusOr<bool> FileSource::NextBatch(Position cut, Batch& batch) {
+StatusOr<ReadOutcome> FileSource::NextBatch(Position cut, Batch& batch) {
   CHECK_GT(window_size_, 0U) << "Open comes first";
   builder_->Start(batch);
   batch.partition = partition_;
   batch.begin = position_;
   batch.end = position_;
   if (position_ >= size()) {
-    return false;
+    return ReadOutcome::kEnd;
   }
   CHECK_GT(cut, position_);
   const Position grid = (position_ / data_.batch_size() + 1) * data_.batch_size();
@@ -80,7 +80,8 @@ StatusOr<bool> FileSource::NextBatch(Position cut, Batch& batch) {
   }
   request_order_.Apply(batch);
   bad_rows_.AddGood(batch.rows);
-  return true;
+  batch.records = static_cast<uint32_t>(batch.end - batch.begin);
+  return ReadOutcome::kBatch;
 }
 
 StatusOr<BadRowReason> FileSource::ReadRow(Position position) {
@@ -89,7 +90,7 @@ StatusOr<BadRowReason> FileSource::ReadRow(Position position) {
   }
   const Record record = records_.record(position % window_size_);
   return record.reason != BadRowReason::kNone ? record.reason
-                                              : window_file_->columns.Split(record.text, values_);
+                                              : window_file_->decoder->Decode(record.text, row_);
 }
 
 StatusOr<bool> FileSource::ContinuesRequest(Position position, const Batch& batch) {
@@ -97,13 +98,13 @@ StatusOr<bool> FileSource::ContinuesRequest(Position position, const Batch& batc
     return false;
   }
   AP_ASSIGN_OR_RETURN(const BadRowReason reason, ReadRow(position));
-  return reason != BadRowReason::kNone || builder_->RequestOf(values_) == batch.request.back();
+  return reason != BadRowReason::kNone || builder_->RequestOf(row_.values) == batch.request.back();
 }
 
 Status FileSource::AddRow(Position position, Batch& batch) {
   AP_ASSIGN_OR_RETURN(BadRowReason reason, ReadRow(position));
   if (reason == BadRowReason::kNone) {
-    reason = builder_->AddRow(values_, batch);
+    reason = builder_->AddRow(row_.values, row_.lists, batch);
   }
   if (reason == BadRowReason::kNone) {
     return Status();
@@ -139,10 +140,9 @@ StatusOr<FileSource::OpenFile*> FileSource::FindFile(const std::string& path) {
     }
   }
   AP_ASSIGN_OR_RETURN(std::unique_ptr<RecordReader> reader,
-                      RecordReader::Open(fs_, resolved, data_.separator(),
-                                         data_.with_header() ? Header::kPresent : Header::kAbsent));
-  AP_ASSIGN_OR_RETURN(CsvColumns columns, CsvColumns::Create(data_, builder_->used_fields(),
-                                                             resolved, reader->header()));
+                      RecordReader::Open(fs_, resolved, RecordFormatOf(data_)));
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<RecordDecoder> decoder,
+                      MakeRecordDecoder(data_, builder_->field_uses(), resolved, reader->header()));
   if (files_.size() == kMaxOpenFiles) {
     const auto oldest =
         std::min_element(files_.begin(), files_.end(),
@@ -150,7 +150,7 @@ StatusOr<FileSource::OpenFile*> FileSource::FindFile(const std::string& path) {
     files_.erase(oldest);
   }
   files_.push_back(
-      std::make_unique<OpenFile>(OpenFile{std::move(reader), std::move(columns), ++uses_}));
+      std::make_unique<OpenFile>(OpenFile{std::move(reader), std::move(decoder), ++uses_}));
   return files_.back().get();
 }
 

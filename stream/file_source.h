@@ -14,9 +14,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/base/file_system.h"
@@ -26,7 +24,7 @@
 #include "proto/job.pb.h"
 #include "proto/plan.pb.h"
 #include "stream/bad_rows.h"
-#include "stream/csv_columns.h"
+#include "stream/record_decoder.h"
 #include "stream/record_reader.h"
 #include "stream/record_window.h"
 #include "stream/sample_source.h"
@@ -42,12 +40,12 @@ class FileSource final : public SampleSource {
                                                       BadRows& bad_rows);
 
   Status Open(PartitionId partition, Position from) override;
-  StatusOr<bool> NextBatch(Position cut, Batch& batch) override;
+  StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) override;
 
  private:
   struct OpenFile {
     std::unique_ptr<RecordReader> reader;
-    CsvColumns columns;
+    std::unique_ptr<RecordDecoder> decoder;
     uint64_t last_use = 0;
   };
 
@@ -59,7 +57,7 @@ class FileSource final : public SampleSource {
   // The file of the open partition, standing before `record`.
   StatusOr<OpenFile*> StandBefore(uint64_t record);
   Status LoadWindow(uint64_t window);
-  // Reads the row at a position into values_, or says why it is none.
+  // Reads the row at a position into row_, or says why it is none.
   StatusOr<BadRowReason> ReadRow(Position position);
   Status AddRow(Position position, Batch& batch);
   // Whether the row at a position is of the request of the batch's last row; a bad row is.
@@ -83,7 +81,7 @@ class FileSource final : public SampleSource {
   uint64_t window_ = 0;       // the one that is loaded
   OpenFile* window_file_ = nullptr;
   RecordWindow records_;
-  std::vector<std::string_view> values_;  // of the row at hand, by input field
+  DecodedRow row_;  // the row at hand
 };
 
 }  // namespace antiphon

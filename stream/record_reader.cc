@@ -22,27 +22,27 @@ std::string_view WithoutCarriageReturn(std::string_view line) {
 }  // namespace
 
 RecordReader::RecordReader(std::unique_ptr<ByteSource> source, std::string path,
-                           std::string separator)
+                           RecordFormat format)
     : source_(std::move(source)),
       path_(std::move(path)),
-      separator_(std::move(separator)),
+      format_(std::move(format)),
       buffer_(kReadBytes + kMaxLineBytes) {}
 
 StatusOr<std::unique_ptr<RecordReader>> RecordReader::Open(FileSystem& fs, const std::string& path,
-                                                           const std::string& separator,
-                                                           Header header) {
+                                                           const RecordFormat& format) {
   AP_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, OpenByteSource(fs, path));
-  std::unique_ptr<RecordReader> reader(new RecordReader(std::move(source), path, separator));
-  while (reader->Window().size() < kByteOrderMark.size()) {
+  std::unique_ptr<RecordReader> reader(new RecordReader(std::move(source), path, format));
+  const bool is_text = format.framing == Framing::kQuotedLines || format.framing == Framing::kLines;
+  while (is_text && reader->Window().size() < kByteOrderMark.size()) {
     AP_ASSIGN_OR_RETURN(const bool has_more, reader->Extend());
     if (!has_more) {
       break;
     }
   }
-  if (reader->Window().starts_with(kByteOrderMark)) {
+  if (is_text && reader->Window().starts_with(kByteOrderMark)) {
     reader->begin_ += kByteOrderMark.size();
   }
-  if (header == Header::kPresent) {
+  if (format.header == Header::kPresent) {
     AP_RETURN_IF_ERROR(reader->ReadHeader());
   }
   return reader;
@@ -103,7 +103,7 @@ void RecordReader::Consume(size_t line_end) {
 
 StatusOr<bool> RecordReader::Next(Record& record) {
   while (true) {
-    AP_ASSIGN_OR_RETURN(const bool is_there, NextLine(record));
+    AP_ASSIGN_OR_RETURN(const bool is_there, NextFramed(record));
     if (!is_there) {
       return false;
     }
@@ -112,6 +112,19 @@ StatusOr<bool> RecordReader::Next(Record& record) {
       return true;
     }
   }
+}
+
+StatusOr<bool> RecordReader::NextFramed(Record& record) {
+  switch (format_.framing) {
+    case Framing::kQuotedLines:
+    case Framing::kLines:
+      return NextLine(record);
+    case Framing::kTfRecord:
+      return NextTfRecord(record);
+    case Framing::kDelimited:
+      return NextDelimited(record);
+  }
+  return false;
 }
 
 // One line, or several that a quoted field joins.
@@ -125,25 +138,28 @@ StatusOr<bool> RecordReader::NextLine(Record& record) {
     AP_RETURN_IF_ERROR(SkipLine());
     return true;
   }
-  if (Window().empty()) {
+  const bool is_open = line_end == Window().size();
+  if (Window().empty() || (is_open && growing_)) {
     return false;
   }
   record.text = WithoutCarriageReturn(Window().substr(0, line_end));
-  if (record.text.find('"') == std::string_view::npos) {
+  if (format_.framing == Framing::kLines || record.text.find('"') == std::string_view::npos) {
     Consume(line_end);
     return true;
   }
-  AP_RETURN_IF_ERROR(ReadOnInQuotes(line_end, record));
-  return true;
+  return ReadOnInQuotes(line_end, record);
 }
 
-Status RecordReader::ReadOnInQuotes(size_t first_line_end, Record& record) {
-  QuoteScanner scanner(separator_);
+StatusOr<bool> RecordReader::ReadOnInQuotes(size_t first_line_end, Record& record) {
+  QuoteScanner scanner(format_.separator);
   size_t line_end = first_line_end;
   while (scanner.EndsInside(Window().substr(0, line_end))) {
     const bool is_last = line_end >= Window().size();
     if (!is_last) {
       AP_ASSIGN_OR_RETURN(line_end, FindLineEnd(line_end + 1));
+    }
+    if (growing_ && line_end == Window().size() && line_end <= kMaxQuotedBytes) {
+      return false;
     }
     if (is_last || line_end == kTooLong || line_end > kMaxQuotedBytes) {
       // The quote is a mistake of this line: only this line is bad.
@@ -154,7 +170,7 @@ Status RecordReader::ReadOnInQuotes(size_t first_line_end, Record& record) {
   }
   record.text = WithoutCarriageReturn(Window().substr(0, line_end));
   Consume(line_end);
-  return Status();
+  return true;
 }
 
 Status RecordReader::SkipLine() {
@@ -170,6 +186,14 @@ Status RecordReader::SkipLine() {
       return Status();
     }
   }
+}
+
+StatusOr<bool> RecordReader::AtEnd() {
+  if (!Window().empty()) {
+    return false;
+  }
+  AP_ASSIGN_OR_RETURN(const bool has_more, Extend());
+  return !has_more;
 }
 
 Status RecordReader::SkipTo(uint64_t record) {

@@ -62,6 +62,9 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, Ct
   if (name == "tasks") {
     return ShowTasks(context, arguments.windows);
   }
+  if (name == "stream") {
+    return ShowStreams(context);
+  }
   if (name == "explain") {
     return arguments.key.empty() ? ExplainValue(context, arguments.table, arguments.value)
                                  : ExplainKey(context, arguments.table, arguments.key);
@@ -100,6 +103,7 @@ int Main(int argc, char** argv) {
   app.add_subcommand("tables", "rows and bytes of each table");
   CLI::App* tasks = app.add_subcommand("tasks", "metrics by window, and what is off");
   tasks->add_option("--windows", arguments.windows, "how many of the newest");
+  app.add_subcommand("stream", "how far each partition of a stream is, and how far behind");
   CLI::App* explain = app.add_subcommand("explain", "where a key lies and what its row holds");
   explain->add_option("table", arguments.table, "table name")->required();
   CLI::Option_group* row = explain->add_option_group("row", "which row, by one of");

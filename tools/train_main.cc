@@ -53,6 +53,7 @@ DEFINE_string(score_columns, "",
               "with --score: columns, comma separated, to show before the predictions");
 DEFINE_string(score_out, "",
               "with --score: file for the predictions, as CSV; empty: standard output");
+DEFINE_bool(accept_gap, false, "go on behind what a stream no longer has, instead of ending");
 DEFINE_bool(quiet, false, "do not show progress");
 DECLARE_string(log_dir);  // glog's
 
@@ -134,7 +135,10 @@ Status Train(const JobFile& job, const Gemm& gemm, FileSystem& fs) {
   std::vector<std::unique_ptr<JobEngine>> engines;
   std::vector<EngineFactory*> factories;
   for (uint32_t i = 0; i < FLAGS_workers; ++i) {
-    engines.push_back(std::make_unique<JobEngine>(job, fs, clock, gemm, ComputeThreads()));
+    engines.push_back(std::make_unique<JobEngine>(
+        job, fs, clock, gemm,
+        JobEngineOptions{.compute_threads = ComputeThreads(),
+                         .gaps = FLAGS_accept_gap ? GapPolicy::kAccept : GapPolicy::kRefuse}));
     factories.push_back(engines.back().get());
   }
   AP_ASSIGN_OR_RETURN(

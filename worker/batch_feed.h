@@ -8,6 +8,7 @@
 #include "common/base/status.h"
 #include "common/base/types.h"
 #include "proto/metrics.pb.h"
+#include "stream/sample_source.h"
 #include "worker/prepared_batch.h"
 
 namespace antiphon {
@@ -17,6 +18,7 @@ class BatchFeed {
   enum class Outcome {
     kBatch,
     kNotReady,  // the feed wakes the training thread's endpoint when one is
+    kYield,     // no more of this partition in this lease
     kEnd,       // the partition has no more
   };
 
@@ -31,6 +33,9 @@ class BatchFeed {
 
   // Adds the rows read since the last call, and the bad ones by reason.
   virtual void TakeBadRows(MetricsDelta& delta) = 0;
+
+  // How the stream stands that is being read; nothing is known of files.
+  virtual SourceReport report() const = 0;
 
   // The job is over: an error when too much of the little that was read was bad.
   virtual Status Finish() = 0;

@@ -12,7 +12,7 @@
 #include "models/model_runner.h"
 #include "models/parameter_schema.h"
 #include "stream/data_plan.h"
-#include "stream/file_source.h"
+#include "stream/planned_source.h"
 #include "worker/read_ahead.h"
 #include "worker/step_metrics.h"
 
@@ -85,7 +85,11 @@ StatusOr<TrainingPlan> JobEngine::MakePlan() {
   const Job& job = file_.job;
   TrainingPlan plan;
   AP_ASSIGN_OR_RETURN(*plan.mutable_schema(), BuildParameterSchema(job));
-  AP_ASSIGN_OR_RETURN(DataPlan data, PlanData(job, file_.folder, fs_));
+  std::vector<Partition> streams;
+  if (job.data_config().has_stream()) {
+    AP_ASSIGN_OR_RETURN(streams, PlanStream(job.data_config(), file_.folder, fs_, clock_));
+  }
+  AP_ASSIGN_OR_RETURN(DataPlan data, PlanData(job, file_.folder, fs_, streams));
   plan.mutable_features()->Assign(data.features.begin(), data.features.end());
   plan.mutable_partitions()->Assign(data.partitions.begin(), data.partitions.end());
   SetNames(job, plan);
@@ -97,12 +101,31 @@ StatusOr<TrainingPlan> JobEngine::MakePlan() {
   return plan;
 }
 
+StatusOr<std::unique_ptr<SampleSource>> JobEngine::MakeSource(const TrainingPlan& plan,
+                                                              BadRows& bad_rows) {
+  const Job& job = file_.job;
+  const LabelColumns labels = ModelLabels(job.model_config());
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<FileSource> files,
+                      FileSource::Create(job, plan, file_.folder, labels, fs_, bad_rows));
+  std::unique_ptr<StreamSource> streams;
+  if (job.data_config().has_stream()) {
+    AP_ASSIGN_OR_RETURN(
+        std::unique_ptr<RecordStream> records,
+        MakeRecordStream(job.data_config(), {.gaps = options_.gaps, .folder = file_.folder}, fs_,
+                         clock_));
+    AP_ASSIGN_OR_RETURN(
+        streams, StreamSource::Create(job, plan, labels, std::move(records), clock_, bad_rows));
+  }
+  return std::unique_ptr<SampleSource>(
+      std::make_unique<PlannedSource>(plan, std::move(files), std::move(streams)));
+}
+
 StatusOr<TrainingEngine> JobEngine::MakeEngine(const TrainingPlan& plan, const ClusterView& view,
                                                std::shared_ptr<Waker> waker) {
   const Job& job = file_.job;
-  AP_ASSIGN_OR_RETURN(
-      std::unique_ptr<ModelRunner> runner,
-      ModelRunner::Create(job, plan.schema(), gemm_, {.compute_threads = compute_threads_}));
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
+                      ModelRunner::Create(job, plan.schema(), gemm_,
+                                          {.compute_threads = options_.compute_threads}));
   std::vector<TableId> table_of_column;
   for (const InputLayout::Sparse& column : MakeInputLayout(job).sparse) {
     table_of_column.push_back(column.table);
@@ -113,9 +136,7 @@ StatusOr<TrainingEngine> JobEngine::MakeEngine(const TrainingPlan& plan, const C
     bad_row_options.side_path = ResolvePath(file_.folder, data.bad_rows_path());
   }
   auto bad_rows = std::make_unique<BadRows>(bad_row_options, fs_);
-  AP_ASSIGN_OR_RETURN(
-      std::unique_ptr<FileSource> source,
-      FileSource::Create(job, plan, file_.folder, ModelLabels(job.model_config()), fs_, *bad_rows));
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<SampleSource> source, MakeSource(plan, *bad_rows));
   auto computer = std::make_unique<ModelComputer>(std::move(runner));
   TrainingEngine engine;
   engine.observer = std::make_unique<StepMetrics>(plan, computer->targets(), clock_);

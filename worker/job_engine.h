@@ -13,6 +13,8 @@
 #include "common/base/status.h"
 #include "common/data/job_file.h"
 #include "common/math/gemm.h"
+#include "stream/bad_rows.h"
+#include "stream/record_stream.h"
 #include "worker/session.h"
 
 namespace antiphon {
@@ -22,24 +24,31 @@ namespace antiphon {
 StatusOr<JobFile> LoadCheckedJob(FileSystem& fs, const std::string& path,
                                  std::span<const std::string> overrides);
 
+struct JobEngineOptions {
+  int compute_threads = 1;
+  // What happens when a stream no longer has what is trained next.
+  GapPolicy gaps = GapPolicy::kRefuse;
+};
+
 class JobEngine final : public EngineFactory {
  public:
-  // `file` comes from LoadCheckedJob; all references outlive the engine and what it makes. Steps
-  // are computed by `compute_threads` threads.
+  // `file` comes from LoadCheckedJob; all references outlive the engine and what it makes.
   JobEngine(const JobFile& file, FileSystem& fs, Clock& clock, const Gemm& gemm,
-            int compute_threads)
-      : file_(file), fs_(fs), clock_(clock), gemm_(gemm), compute_threads_(compute_threads) {}
+            const JobEngineOptions& options)
+      : file_(file), fs_(fs), clock_(clock), gemm_(gemm), options_(options) {}
 
   StatusOr<TrainingPlan> MakePlan() override;
   StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan, const ClusterView& view,
                                       std::shared_ptr<Waker> waker) override;
 
  private:
+  StatusOr<std::unique_ptr<SampleSource>> MakeSource(const TrainingPlan& plan, BadRows& bad_rows);
+
   const JobFile& file_;
   FileSystem& fs_;
   Clock& clock_;
   const Gemm& gemm_;
-  const int compute_threads_;
+  const JobEngineOptions options_;
 };
 
 }  // namespace antiphon

@@ -29,6 +29,7 @@ DEFINE_string(gemm, "auto", "matrix library: auto, eigen, openblas or onednn");
 DEFINE_uint32(register_timeout_seconds, 30, "how long the scheduler may take to answer at first");
 DEFINE_uint32(scheduler_timeout_seconds, 60, "a scheduler silent for this long is given up");
 DEFINE_int64(replaces_pid, 0, "process on this host whose place this one takes; 0: none");
+DEFINE_bool(accept_gap, false, "go on behind what a stream no longer has, instead of ending");
 DECLARE_string(log_dir);  // glog's
 
 namespace antiphon {
@@ -87,7 +88,9 @@ Status Run(std::span<char* const> arguments) {
   const Gemm gemm = Gemm::Create(backend);
   LOG(INFO) << "computes with " << GemmBackendName(gemm.backend()) << " on "
             << FLAGS_compute_threads << " threads";
-  JobEngine engine(job, fs, clock, gemm, static_cast<int>(FLAGS_compute_threads));
+  JobEngine engine(job, fs, clock, gemm,
+                   {.compute_threads = static_cast<int>(FLAGS_compute_threads),
+                    .gaps = FLAGS_accept_gap ? GapPolicy::kAccept : GapPolicy::kRefuse});
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<ZmqTransport> transport, ZmqTransport::Create());
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
                       Worker::Start(*transport, clock, engine, OptionsFromFlags(job.job)));

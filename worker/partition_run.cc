@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "common/base/hash.h"
@@ -99,6 +100,7 @@ void PartitionRun::Open() {
 
 bool PartitionRun::AdvanceOpening() {
   std::vector<Position> positions;
+  std::map<Position, uint64_t> records_before;
   for (size_t lane = 0; lane < openings_.size(); ++lane) {
     if (!openings_[lane]->answered()) {
       return false;
@@ -108,14 +110,19 @@ bool PartitionRun::AdvanceOpening() {
           openings_[lane]->status().WithContext("open partition at lane " + std::to_string(lane)));
       return false;
     }
-    const auto& applied = openings_[lane]->reply().applied_through();
-    positions.insert(positions.end(), applied.begin(), applied.end());
+    const OpenPartitionReply& reply = openings_[lane]->reply();
+    for (int i = 0; i < reply.applied_through_size(); ++i) {
+      const Position position = reply.applied_through(i);
+      positions.push_back(position);
+      records_before[position] = i < reply.records_size() ? reply.records(i) : position;
+    }
   }
   openings_.clear();
   opened_ = true;
   std::sort(positions.begin(), positions.end());
   positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
   position_ = positions.empty() ? 0 : positions.front();
+  records_ = positions.empty() ? 0 : records_before[position_];
   if (lease_.measured_through > position_) {
     // No batch has samples on both sides of it.
     positions.push_back(lease_.measured_through);
@@ -149,11 +156,20 @@ bool PartitionRun::RetireSteps() {
                      [this](const std::unique_ptr<LaneStep>& lane) {
                        return !training() || lane->state() == LaneStep::State::kPushed;
                      })) {
-    position_ = steps_.front()->batch->batch.end;
-    ReleaseStep(steps_.pop_front());
+    Retire(steps_.pop_front());
     progress = true;
   }
   return progress;
+}
+
+void PartitionRun::Retire(std::unique_ptr<Step> step) {
+  const Batch& batch = step->batch->batch;
+  position_ = batch.end;
+  records_ += batch.records;
+  for (const int64_t event_ms : batch.event_time_ms) {
+    newest_event_ms_ = std::max(newest_event_ms_, event_ms);
+  }
+  ReleaseStep(std::move(step));
 }
 
 bool PartitionRun::StartPulls() {
@@ -170,8 +186,9 @@ bool PartitionRun::StartPulls() {
       break;
     }
     progress = true;
-    if (*outcome == BatchFeed::Outcome::kEnd) {
+    if (*outcome != BatchFeed::Outcome::kBatch) {
       feed_ended_ = true;
+      yielded_ = *outcome == BatchFeed::Outcome::kYield;
       break;
     }
     context_.step_clock.Begin(StepClock::Activity::kCopy);
@@ -316,6 +333,7 @@ void PartitionRun::PushStep(Step& step) {
     push_.set_lease_epoch(lease_.epoch);
     push_.set_begin(prepared.batch.begin);
     push_.set_end(prepared.batch.end);
+    push_.set_records(prepared.batch.records);
     size_t keys = 0;
     size_t floats = 0;
     for (TableId table = 0; table < prepared.tables.size(); ++table) {

@@ -92,6 +92,12 @@ class PartitionRun {
   // All samples before it have been shown to an observer.
   Position measured_through() const { return measured_through_; }
   std::optional<LaneWait> LongestWait();
+  // How many these are, over all leases of the partition.
+  uint64_t records() const { return records_; }
+  // The run is done and the partition is not.
+  bool yielded() const { return yielded_; }
+  // The latest event time of a sample that was trained; 0: none had one.
+  int64_t newest_event_ms() const { return newest_event_ms_; }
 
  private:
   // Pushes that may be under way while the worker goes on: enough to hide a round trip, few enough
@@ -111,6 +117,7 @@ class PartitionRun {
   void Open();
   bool AdvanceOpening();
   bool RetireSteps();
+  void Retire(std::unique_ptr<Step> step);
   bool StartPulls();
   bool ComputeNext();
   void PullStep(Step& step);
@@ -133,10 +140,13 @@ class PartitionRun {
   bool opened_ = false;
   bool feed_ended_ = false;
   bool done_ = false;
+  bool yielded_ = false;
   Status status_;
   bool superseded_ = false;
   Position position_ = 0;
   Position measured_through_ = 0;
+  uint64_t records_ = 0;
+  int64_t newest_event_ms_ = 0;
 
   RingQueue<std::unique_ptr<Step>> steps_;  // in order of position
   std::vector<std::unique_ptr<Step>> free_steps_;

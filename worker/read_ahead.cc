@@ -34,6 +34,7 @@ ReadAhead::ReadAhead(std::unique_ptr<SampleSource> source, BatchPreparer prepare
       thread_("reader", [this] { Read(); }) {}
 
 ReadAhead::~ReadAhead() {
+  generation_.fetch_add(1);
   commands_.Close();
   ready_.Close();
   thread_.Join();
@@ -56,11 +57,8 @@ StatusOr<BatchFeed::Outcome> ReadAhead::Next(std::unique_ptr<PreparedBatch>& bat
       continue;
     }
     AP_RETURN_IF_ERROR(item->status);
-    if (item->batch == nullptr) {
-      return Outcome::kEnd;
-    }
     batch = std::move(item->batch);
-    return Outcome::kBatch;
+    return item->outcome;
   }
   return Outcome::kNotReady;
 }
@@ -80,21 +78,45 @@ void ReadAhead::Read() {
 }
 
 void ReadAhead::ReadPartition(const Command& command) {
-  Status status = source_->Open(command.partition, command.from);
+  const StatusOr<Outcome> ended = ReadBatches(command);
+  Hand({.generation = command.generation,
+        .outcome = ended.ok() ? *ended : Outcome::kEnd,
+        .batch = nullptr,
+        .status = ended.status()});
+}
+
+StatusOr<BatchFeed::Outcome> ReadAhead::ReadBatches(const Command& command) {
+  AP_RETURN_IF_ERROR(source_->Open(command.partition, command.from));
   Position at = command.from;
-  bool more = status.ok();
-  while (more && command.generation == generation_.load()) {
-    std::unique_ptr<PreparedBatch> prepared = FreeBatch();
-    const StatusOr<bool> read = source_->NextBatch(NextCut(command.cuts, at), prepared->batch);
-    status = read.status();
-    more = read.ok() && *read;
-    if (more) {
-      at = prepared->batch.end;
-      preparer_.Prepare(*prepared);
-      more = Hand({.generation = command.generation, .batch = std::move(prepared), .status = {}});
+  std::unique_ptr<PreparedBatch> prepared;
+  while (command.generation == generation_.load()) {
+    if (prepared == nullptr) {
+      prepared = FreeBatch();
+    }
+    AP_ASSIGN_OR_RETURN(const ReadOutcome read,
+                        source_->NextBatch(NextCut(command.cuts, at), prepared->batch));
+    {
+      MutexLock lock(mu_);
+      report_ = source_->report();
+    }
+    if (read == ReadOutcome::kYield || read == ReadOutcome::kEnd) {
+      return read == ReadOutcome::kYield ? Outcome::kYield : Outcome::kEnd;
+    }
+    if (read == ReadOutcome::kNotYet) {
+      continue;
+    }
+    at = prepared->batch.end;
+    preparer_.Prepare(*prepared);
+    if (!Hand({.generation = command.generation, .batch = std::move(prepared), .status = {}})) {
+      break;
     }
   }
-  Hand({.generation = command.generation, .batch = nullptr, .status = status});
+  return Outcome::kEnd;  // nobody asks any more
+}
+
+SourceReport ReadAhead::report() const {
+  MutexLock lock(mu_);
+  return report_;
 }
 
 bool ReadAhead::Hand(Item item) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/bounded_queue.h"
+#include "common/base/mutex.h"
 #include "common/base/thread.h"
 #include "common/net/transport.h"
 #include "stream/bad_rows.h"
@@ -30,6 +31,7 @@ class ReadAhead final : public BatchFeed {
   StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override;
   void TakeBadRows(MetricsDelta& delta) override { bad_rows_->TakeCounts(delta); }
   Status Finish() override { return bad_rows_->CheckAtEnd(); }
+  SourceReport report() const override AP_EXCLUDES(mu_);
   void Recycle(std::unique_ptr<PreparedBatch> batch) override;
 
  private:
@@ -39,15 +41,18 @@ class ReadAhead final : public BatchFeed {
     Position from = 0;
     std::vector<Position> cuts;
   };
-  // A batch, the end (no batch), or the error that ends the partition.
+  // A batch, why there is none, or the error that ends the partition.
   struct Item {
     uint64_t generation = 0;
+    Outcome outcome = Outcome::kBatch;
     std::unique_ptr<PreparedBatch> batch;
     Status status;
   };
 
   void Read();
   void ReadPartition(const Command& command);
+  // Reads and hands over batches until there are no more in this lease, and says why.
+  StatusOr<Outcome> ReadBatches(const Command& command);
   bool Hand(Item item);
   std::unique_ptr<PreparedBatch> FreeBatch();
 
@@ -61,6 +66,9 @@ class ReadAhead final : public BatchFeed {
   BoundedQueue<Command> commands_;
   BoundedQueue<Item> ready_;
   BoundedQueue<std::unique_ptr<PreparedBatch>> free_;
+
+  mutable Mutex mu_;
+  SourceReport report_ AP_GUARDED_BY(mu_);
 
   Thread thread_;
 };

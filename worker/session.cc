@@ -331,7 +331,19 @@ void Session::StartReport(bool run_is_done) {
   request.set_partition(run_->lease().partition);
   request.set_lease_epoch(run_->lease().epoch);
   request.set_position(run_->position());
-  request.set_done(run_is_done);
+  request.set_done(run_is_done && !run_->yielded());
+  request.set_yielded(run_is_done && run_->yielded());
+  request.set_records(run_->records());
+  if (const SourceReport source = engine_.feed->report(); source.is_known) {
+    StreamReport& stream = *request.mutable_stream();
+    stream.set_behind(source.behind);
+    stream.set_behind_in_bytes(source.behind_in_bytes);
+    stream.set_gaps(source.gaps);
+    stream.set_gap_positions(source.gap_positions);
+    if (run_->newest_event_ms() > 0) {
+      stream.set_newest_event_ms(run_->newest_event_ms());
+    }
+  }
   request.set_tick(run_->tick());
   request.set_measured_through(run_->measured_through());
   const Buffer bytes = Serialize(delta);

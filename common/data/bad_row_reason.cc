@@ -34,6 +34,10 @@ std::string_view BadRowReasonText(BadRowReason reason) {
       return "weight negative";
     case BadRowReason::kNoRequest:
       return "no request";
+    case BadRowReason::kDamaged:
+      return "damaged record";
+    case BadRowReason::kChecksum:
+      return "checksum does not match";
   }
   return "unknown";
 }

@@ -22,8 +22,10 @@ enum class BadRowReason : uint8_t {
   kUnknownScene,
   kBadWeight,
   kNoRequest,
+  kDamaged,   // not a record of its format
+  kChecksum,  // its bytes have changed since they were written
 };
-inline constexpr int kBadRowReasonCount = 15;
+inline constexpr int kBadRowReasonCount = 17;
 
 // "wrong number of columns": stands in logs, in the side file and in metrics.
 std::string_view BadRowReasonText(BadRowReason reason);

@@ -6,6 +6,7 @@ void Batch::Clear() {
   partition = 0;
   begin = 0;
   end = 0;
+  records = 0;
   rows = 0;
   for (SparseColumn& column : sparse) {
     column.offsets.assign(1, 0);

@@ -31,8 +31,9 @@ struct SparseColumn {
 
 struct Batch {
   PartitionId partition = 0;
-  Position begin = 0;  // positions of the samples; bad rows count, so end - begin >= rows
+  Position begin = 0;  // positions of the samples; bad rows have theirs, and streams have gaps
   Position end = 0;
+  uint32_t records = 0;  // between them, bad ones included
   uint32_t rows = 0;
   std::vector<SparseColumn> sparse;
   uint32_t dense_width = 0;

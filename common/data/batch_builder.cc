@@ -55,12 +55,17 @@ BadRowReason ReadLabel(std::string_view text, LabelRange range, float& label) {
   return BadRowReason::kNone;
 }
 
+FieldList ListOf(std::span<const FieldList> lists, uint32_t field) {
+  return lists.empty() ? FieldList() : lists[field];
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<BatchBuilder>> BatchBuilder::Create(
     const Job& job, std::span<const FeatureStatistics> statistics, const LabelColumns& labels) {
   std::unique_ptr<BatchBuilder> builder(new BatchBuilder());
   builder->field_count_ = static_cast<uint32_t>(job.data_config().input_fields_size());
+  builder->field_uses_.resize(builder->field_count_);
   AP_RETURN_IF_ERROR(builder->AddFeatures(job, statistics));
   AP_RETURN_IF_ERROR(builder->AddLabels(job.data_config(), labels));
   builder->AddContext(job);
@@ -71,8 +76,9 @@ StatusOr<std::unique_ptr<BatchBuilder>> BatchBuilder::Create(
   return builder;
 }
 
-void BatchBuilder::Use(uint32_t field) {
+FieldUse& BatchBuilder::Use(uint32_t field) {
   used_fields_.push_back(field);
+  return field_uses_[field];
 }
 
 Status BatchBuilder::AddFeatures(const Job& job, std::span<const FeatureStatistics> statistics) {
@@ -93,7 +99,8 @@ Status BatchBuilder::AddFeatures(const Job& job, std::span<const FeatureStatisti
     dense_width_ += IsCategorical(feature) ? 0 : transform.width();
     std::vector<Column>& columns = IsCategorical(feature) ? sparse_ : dense_;
     columns.push_back({static_cast<uint32_t>(field), std::move(transform)});
-    Use(static_cast<uint32_t>(field));
+    FieldUse& use = Use(static_cast<uint32_t>(field));
+    (IsCategorical(feature) ? use.as_texts : use.as_numbers) = true;
   }
   return Status();
 }
@@ -113,7 +120,7 @@ Status BatchBuilder::AddLabels(const DataConfig& data, const LabelColumns& label
     source.field = static_cast<uint32_t>(field);
     source.range = labels.ranges.empty() ? LabelRange::kZeroOrOne : labels.ranges[i];
     labels_.push_back(std::move(source));
-    Use(static_cast<uint32_t>(field));
+    UseAsText(static_cast<uint32_t>(field));
   }
   implied_ = labels.implied;
   for (const ImpliedLabel& implied : implied_) {
@@ -131,12 +138,12 @@ Status BatchBuilder::AddComputedLabel(const DataConfig& data, const std::string&
     LabelSource source;
     AP_ASSIGN_OR_RETURN(source.expression, LabelExpression::Parse(label.expression(), fields));
     for (const uint32_t field : source.expression->Fields()) {
-      Use(field);
+      UseAsText(field);
     }
     if (label.has_known_if()) {
       AP_ASSIGN_OR_RETURN(source.known_if, LabelExpression::Parse(label.known_if(), fields));
       for (const uint32_t field : source.known_if->Fields()) {
-        Use(field);
+        UseAsText(field);
       }
     }
     labels_.push_back(std::move(source));
@@ -152,7 +159,7 @@ void BatchBuilder::AddContext(const Job& job) {
     if (name.empty() || field < 0) {
       return std::nullopt;
     }
-    Use(static_cast<uint32_t>(field));
+    UseAsText(static_cast<uint32_t>(field));
     return static_cast<uint32_t>(field);
   };
   weight_field_ = find(data.sample_weight());
@@ -206,13 +213,14 @@ void BatchBuilder::Start(Batch& batch) const {
   batch.dense_width = dense_width_;
 }
 
-BadRowReason BatchBuilder::AddRow(std::span<std::string_view> values, Batch& batch) const {
+BadRowReason BatchBuilder::AddRow(std::span<std::string_view> values,
+                                  std::span<const FieldList> lists, Batch& batch) const {
   for (const DefaultValue& value : defaults_) {
     if (values[value.field].empty()) {
       values[value.field] = value.text;
     }
   }
-  const BadRowReason reason = AppendAll(values, batch);
+  const BadRowReason reason = AppendAll(values, lists, batch);
   if (reason != BadRowReason::kNone) {
     TakeBack(batch);
     return reason;
@@ -224,15 +232,16 @@ BadRowReason BatchBuilder::AddRow(std::span<std::string_view> values, Batch& bat
   return BadRowReason::kNone;
 }
 
-BadRowReason BatchBuilder::AppendAll(std::span<const std::string_view> values, Batch& batch) const {
-  for (const auto step :
-       {&BatchBuilder::AppendLabels, &BatchBuilder::AppendContext, &BatchBuilder::AppendFeatures}) {
+BadRowReason BatchBuilder::AppendAll(std::span<const std::string_view> values,
+                                     std::span<const FieldList> lists, Batch& batch) const {
+  for (const auto step : {&BatchBuilder::AppendLabels, &BatchBuilder::AppendContext}) {
     const BadRowReason reason = (this->*step)(values, batch);
     if (reason != BadRowReason::kNone) {
       return reason;
     }
   }
-  return CheckTypes(values);
+  const BadRowReason reason = AppendFeatures(values, lists, batch);
+  return reason == BadRowReason::kNone ? CheckTypes(values, lists) : reason;
 }
 
 BadRowReason BatchBuilder::CheckType(const TypedField& typed, std::string_view value) {
@@ -241,8 +250,12 @@ BadRowReason BatchBuilder::CheckType(const TypedField& typed, std::string_view v
   return typed.is_whole ? ReadWhole(value, whole) : ReadNumber(value, number);
 }
 
-BadRowReason BatchBuilder::CheckTypes(std::span<const std::string_view> values) const {
+BadRowReason BatchBuilder::CheckTypes(std::span<const std::string_view> values,
+                                      std::span<const FieldList> lists) const {
   for (const TypedField& typed : typed_) {
+    if (ListOf(lists, typed.field).numbers.size() == 1) {
+      continue;
+    }
     const BadRowReason reason = CheckType(typed, values[typed.field]);
     if (reason != BadRowReason::kNone) {
       return reason;
@@ -330,20 +343,26 @@ uint64_t BatchBuilder::RequestOf(std::span<const std::string_view> values) const
 }
 
 BadRowReason BatchBuilder::AppendFeatures(std::span<const std::string_view> values,
-                                          Batch& batch) const {
+                                          std::span<const FieldList> lists, Batch& batch) const {
   size_t at = batch.dense.size();
   batch.dense.resize(at + dense_width_);
   for (const Column& column : dense_) {
-    const BadRowReason reason =
-        column.transform.WriteNumbers(values[column.field], batch.dense.data() + at);
+    const FieldList list = ListOf(lists, column.field);
+    float* const out = batch.dense.data() + at;
+    const BadRowReason reason = list.numbers.empty()
+                                    ? column.transform.WriteNumbers(values[column.field], out)
+                                    : column.transform.WriteNumbers(list.numbers, out);
     if (reason != BadRowReason::kNone) {
       return reason;
     }
     at += column.transform.width();
   }
   for (size_t i = 0; i < sparse_.size(); ++i) {
+    const Column& column = sparse_[i];
+    const FieldList list = ListOf(lists, column.field);
     const BadRowReason reason =
-        sparse_[i].transform.AppendKeys(values[sparse_[i].field], batch.sparse[i]);
+        list.texts.empty() ? column.transform.AppendKeys(values[column.field], batch.sparse[i])
+                           : column.transform.AppendKeys(list.texts, batch.sparse[i]);
     if (reason != BadRowReason::kNone) {
       return reason;
     }

@@ -18,6 +18,7 @@
 #include "common/data/batch.h"
 #include "common/data/feature_columns.h"
 #include "common/data/feature_transform.h"
+#include "common/data/field_list.h"
 #include "common/data/label_expression.h"
 #include "proto/job.pb.h"
 #include "proto/plan.pb.h"
@@ -50,6 +51,8 @@ class BatchBuilder {
 
   // Input fields that a row is read for, ascending; AddRow looks at no other.
   const std::vector<uint32_t>& used_fields() const { return used_fields_; }
+  // By input field: in which forms its value is read.
+  const std::vector<FieldUse>& field_uses() const { return field_uses_; }
   uint32_t field_count() const { return field_count_; }
 
   // Empties `batch` and gives it its columns.
@@ -57,7 +60,12 @@ class BatchBuilder {
 
   // Adds one row. `values[i]` is the text of input field i; empty ones are replaced by the field's
   // default. With another reason than kNone the batch is as it was before.
-  BadRowReason AddRow(std::span<std::string_view> values, Batch& batch) const;
+  BadRowReason AddRow(std::span<std::string_view> values, Batch& batch) const {
+    return AddRow(values, {}, batch);
+  }
+  // The same of a record that has lists, by input field: features read a list where there is one.
+  BadRowReason AddRow(std::span<std::string_view> values, std::span<const FieldList> lists,
+                      Batch& batch) const;
 
   // Of a row that AddRow refused: the input field of a feature, or of the scene, that is to blame.
   // Nothing where a label, a weight or a time is.
@@ -92,20 +100,25 @@ class BatchBuilder {
   Status AddComputedLabel(const DataConfig& data, const std::string& name);
   void AddContext(const Job& job);
   void AddTypes(const Job& job);
-  void Use(uint32_t field);
+  FieldUse& Use(uint32_t field);
+  void UseAsText(uint32_t field) { Use(field).as_text = true; }
 
   static BadRowReason CheckType(const TypedField& typed, std::string_view value);
-  BadRowReason CheckTypes(std::span<const std::string_view> values) const;
+  BadRowReason CheckTypes(std::span<const std::string_view> values,
+                          std::span<const FieldList> lists) const;
   static BadRowReason ComputeLabel(const LabelSource& source,
                                    std::span<const std::string_view> values, float& label);
   BadRowReason AppendLabels(std::span<const std::string_view> values, Batch& batch) const;
   BadRowReason AppendContext(std::span<const std::string_view> values, Batch& batch) const;
-  BadRowReason AppendFeatures(std::span<const std::string_view> values, Batch& batch) const;
-  BadRowReason AppendAll(std::span<const std::string_view> values, Batch& batch) const;
+  BadRowReason AppendFeatures(std::span<const std::string_view> values,
+                              std::span<const FieldList> lists, Batch& batch) const;
+  BadRowReason AppendAll(std::span<const std::string_view> values, std::span<const FieldList> lists,
+                         Batch& batch) const;
   void TakeBack(Batch& batch) const;
 
   uint32_t field_count_ = 0;
   std::vector<uint32_t> used_fields_;
+  std::vector<FieldUse> field_uses_;
   std::vector<DefaultValue> defaults_;
   std::vector<TypedField> typed_;
   std::vector<LabelSource> labels_;

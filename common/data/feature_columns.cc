@@ -11,6 +11,22 @@ bool HasSeveralValues(const FeatureConfig& feature) {
          feature.feature_type() == FeatureConfig::SequenceFeature;
 }
 
+bool NeedsFitting(const FeatureConfig& feature) {
+  if (IsCategorical(feature)) {
+    return feature.vocab_from_data();
+  }
+  for (const int normalizer : feature.normalizers()) {
+    if (normalizer == FeatureConfig::MIN_MAX && !(feature.has_min_val() && feature.has_max_val())) {
+      return true;
+    }
+    if (normalizer == FeatureConfig::STANDARD &&
+        !(feature.has_mean_val() && feature.has_stddev_val())) {
+      return true;
+    }
+  }
+  return false;
+}
+
 const std::string& FeatureName(const FeatureConfig& feature) {
   if (!feature.has_feature_name() && feature.input_names_size() > 0) {
     return feature.input_names(0);

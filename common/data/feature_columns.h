@@ -16,6 +16,10 @@ bool IsCategorical(const FeatureConfig& feature);
 // TagFeature and SequenceFeature: several values in one field.
 bool HasSeveralValues(const FeatureConfig& feature);
 
+// Whether the job leaves something of the feature to be learnt from a pass over the data: a
+// vocabulary, a range, a mean and spread.
+bool NeedsFitting(const FeatureConfig& feature);
+
 // Its own name, or that of its input.
 const std::string& FeatureName(const FeatureConfig& feature);
 

@@ -128,10 +128,34 @@ BadRowReason FeatureTransform::AppendSequence(std::string_view value, SparseColu
       return reason;
     }
   }
+  DropOldest(begin, column);
+  return BadRowReason::kNone;
+}
+
+void FeatureTransform::DropOldest(size_t begin, SparseColumn& column) const {
   const size_t count = column.keys.size() - begin;
   if (count > max_values_) {
     const auto oldest = column.keys.begin() + static_cast<ptrdiff_t>(begin);
     column.keys.erase(oldest, oldest + static_cast<ptrdiff_t>(count - max_values_));
+  }
+}
+
+BadRowReason FeatureTransform::AppendKeys(std::span<const std::string_view> values,
+                                          SparseColumn& column) const {
+  if (!is_sequence_ && values.size() > (is_tags_ ? max_values_ : 1)) {
+    return BadRowReason::kTooManyValues;
+  }
+  const size_t begin = column.keys.size();
+  for (const std::string_view value : values) {
+    const BadRowReason reason = value.empty() ? BadRowReason::kNone
+                                : is_tags_    ? AppendTag(value, column)
+                                              : AppendKey(value, column);
+    if (reason != BadRowReason::kNone) {
+      return reason;
+    }
+  }
+  if (is_sequence_) {
+    DropOldest(begin, column);
   }
   return BadRowReason::kNone;
 }
@@ -143,13 +167,16 @@ BadRowReason FeatureTransform::AppendTags(std::string_view value, SparseColumn& 
     if (count > max_values_) {
       return BadRowReason::kTooManyValues;
     }
-    const BadRowReason reason =
-        kv_separator_.empty() ? AppendKey(tag, column) : AppendWeightedTag(tag, column);
+    const BadRowReason reason = AppendTag(tag, column);
     if (reason != BadRowReason::kNone) {
       return reason;
     }
   }
   return BadRowReason::kNone;
+}
+
+BadRowReason FeatureTransform::AppendTag(std::string_view tag, SparseColumn& column) const {
+  return kv_separator_.empty() ? AppendKey(tag, column) : AppendWeightedTag(tag, column);
 }
 
 // "value:weight". A tag without a weight weighs 1.
@@ -230,12 +257,29 @@ BadRowReason FeatureTransform::WriteNumbers(std::string_view value, float* out) 
   return WriteNumber(value, last, out);
 }
 
+BadRowReason FeatureTransform::WriteNumbers(std::span<const double> numbers, float* out) const {
+  if (numbers.size() != scale_.size()) {
+    return BadRowReason::kValueCount;
+  }
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const BadRowReason reason = Normalize(numbers[i], i, out);
+    if (reason != BadRowReason::kNone) {
+      return reason;
+    }
+  }
+  return BadRowReason::kNone;
+}
+
 BadRowReason FeatureTransform::WriteNumber(std::string_view value, size_t dimension,
                                            float* out) const {
   double x = 0;
   const BadRowReason reason = ReadNumber(value, x);
-  if (reason != BadRowReason::kNone) {
-    return reason;
+  return reason == BadRowReason::kNone ? Normalize(x, dimension, out) : reason;
+}
+
+BadRowReason FeatureTransform::Normalize(double x, size_t dimension, float* out) const {
+  if (!std::isfinite(x)) {  // clipping would hide it
+    return BadRowReason::kNotFinite;
   }
   x = ((log1p_ ? Log1p(x) : x) - shift_[dimension]) * scale_[dimension];
   if (clip_) {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,13 @@ class FeatureTransform {
   // Of a categorical feature: adds the keys (and, with a kv_separator, the weights) of one row to
   // the end of `column`; the caller closes the row. On an error some may have been added.
   BadRowReason AppendKeys(std::string_view value, SparseColumn& column) const;
+  // The same of values that came as a list. Several are too many unless the feature takes several.
+  BadRowReason AppendKeys(std::span<const std::string_view> values, SparseColumn& column) const;
 
   // Of a numeric feature: writes width() floats.
   BadRowReason WriteNumbers(std::string_view value, float* out) const;
+  // The same of numbers that came as numbers.
+  BadRowReason WriteNumbers(std::span<const double> numbers, float* out) const;
 
   uint32_t width() const { return static_cast<uint32_t>(scale_.size()); }
 
@@ -49,10 +54,13 @@ class FeatureTransform {
   FeatureTransform() = default;
   Status FitNumbers(const FeatureConfig& config, const FeatureStatistics& statistics);
   BadRowReason AppendKey(std::string_view value, SparseColumn& column) const;
+  BadRowReason AppendTag(std::string_view tag, SparseColumn& column) const;
+  void DropOldest(size_t begin, SparseColumn& column) const;
   BadRowReason AppendTags(std::string_view value, SparseColumn& column) const;
   BadRowReason AppendSequence(std::string_view value, SparseColumn& column) const;
   BadRowReason AppendWeightedTag(std::string_view tag, SparseColumn& column) const;
   BadRowReason WriteNumber(std::string_view value, size_t dimension, float* out) const;
+  BadRowReason Normalize(double x, size_t dimension, float* out) const;
 
   IdSource source_ = IdSource::kHash;
   bool is_tags_ = false;

@@ -10,6 +10,7 @@
 #include "common/data/feature_columns.h"
 #include "common/data/field_checks.h"
 #include "common/data/label_expression.h"
+#include "common/data/stream_check.h"
 
 namespace antiphon {
 namespace {
@@ -220,6 +221,9 @@ void CheckDataConfig(const DataConfig& data, const std::vector<std::string>& fie
     checks.Add("data_config.separator",
                "expected at least one character, no quote and no end of line");
   }
+  if (data.with_header() && data.input_type() != DataConfig::CSVInput) {
+    checks.Add("data_config.with_header", "got true, expected false: only CSVInput has a header");
+  }
   CheckLabels(data, fields, checks);
   if (data.has_sample_weight()) {
     checks.Known("data_config.sample_weight", data.sample_weight(), "input field", fields);
@@ -234,8 +238,9 @@ void CheckDataConfig(const DataConfig& data, const std::vector<std::string>& fie
 }
 
 void CheckPaths(const Job& job, FieldChecks& checks) {
-  if (job.train_input_path_size() == 0) {
-    checks.Add("", "no train_input_path, expected at least one file or pattern");
+  if (job.train_input_path_size() == 0 && !job.data_config().has_stream()) {
+    checks.Add("",
+               "no train_input_path, expected at least one file or pattern, or data_config.stream");
   }
   checks.Distinct("train_input_path", Texts(job.train_input_path()));
   checks.Distinct("eval_input_path", Texts(job.eval_input_path()));
@@ -252,6 +257,7 @@ std::vector<FieldError> CheckJob(const Job& job) {
   CheckEvalConfig(job, fields, checks);
   CheckDataConfig(job.data_config(), fields, checks);
   CheckFeatures(job, fields, checks);
+  CheckStream(job, checks);
   checks.Range("sharding.num_shards", uint64_t{job.sharding().num_shards()}, 1, kMaxShards);
   return checks.Take();
 }

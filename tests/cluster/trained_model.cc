@@ -220,7 +220,8 @@ TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snaps
   std::vector<std::unique_ptr<JobEngine>> engines;
   std::vector<EngineFactory*> factories;
   for (uint32_t i = 0; i < setup.workers; ++i) {
-    engines.push_back(std::make_unique<JobEngine>(*job, fs, clock, gemm, setup.compute_threads));
+    engines.push_back(std::make_unique<JobEngine>(
+        *job, fs, clock, gemm, JobEngineOptions{.compute_threads = setup.compute_threads}));
     factories.push_back(engines.back().get());
   }
   LocalClusterOptions options;

@@ -78,7 +78,7 @@ void Try(std::string_view contents) {
       job, std::vector<FeatureStatistics>(2), {.names = {"click"}, .implied = {}});
   CHECK(builder.ok()) << builder.status();
   const StatusOr<std::unique_ptr<RecordReader>> reader =
-      RecordReader::Open(fs, "/data", job.data_config().separator(), Header::kAbsent);
+      RecordReader::Open(fs, "/data", {.separator = job.data_config().separator()});
   StatusOr<CsvColumns> columns =
       CsvColumns::Create(job.data_config(), (*builder)->used_fields(), "/data", "");
   CHECK(columns.ok());

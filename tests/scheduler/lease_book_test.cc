@@ -222,6 +222,101 @@ TEST(LeaseBookTest, GoesBackToTheBeginningWithoutASnapshot) {
   EXPECT_EQ(book.samples_trained(), 300u);
 }
 
+// One file, then two streams.
+TrainingPlan FileAndStreams() {
+  TrainingPlan plan;
+  AddPartition(plan, Partition::TRAIN, 0, 100);
+  for (int i = 0; i < 2; ++i) {
+    Partition& stream = *plan.add_partitions();
+    stream.set_stage(2);
+    stream.set_epoch(1);
+    stream.set_open_ended(true);
+  }
+  return plan;
+}
+
+Status Yield(LeaseBook& book, Incarnation worker, const Lease& lease, uint64_t position,
+             uint64_t records) {
+  return book.Report(worker, {.partition = lease.partition,
+                              .lease_epoch = lease.lease_epoch,
+                              .position = position,
+                              .yielded = true,
+                              .records = records});
+}
+
+TEST(LeaseBookTest, HandsStreamsOutInTurnAfterTheFiles) {
+  LeaseBook book(FileAndStreams());
+  RunOne(book, 1);
+
+  std::vector<PartitionId> leased;
+  for (int i = 0; i < 4; ++i) {
+    const Lease lease = book.Acquire(1).lease;
+    leased.push_back(lease.partition);
+    ASSERT_TRUE(Yield(book, 1, lease, 0, 0).ok());
+  }
+
+  EXPECT_THAT(leased, ::testing::ElementsAre(1, 2, 1, 2));
+}
+
+TEST(LeaseBookTest, CountsTheRecordsOfStreamsAndNotTheirPositions) {
+  LeaseBook book(FileAndStreams());
+  RunOne(book, 1);
+  Lease lease = book.Acquire(1).lease;
+  ASSERT_TRUE(Yield(book, 1, lease, uint64_t{7} << 40, 60).ok());
+  lease = book.Acquire(1).lease;
+  ASSERT_TRUE(Yield(book, 1, lease, 500, 3).ok());
+
+  EXPECT_EQ(book.samples_trained(), 163u);
+  EXPECT_EQ(book.SamplesPlanned(), 163u);
+}
+
+TEST(LeaseBookTest, EndsWhenEveryStreamHasEnded) {
+  LeaseBook book(FileAndStreams());
+  RunOne(book, 1);
+  const Lease first = book.Acquire(1).lease;
+  const Lease second = book.Acquire(2).lease;
+  ASSERT_TRUE(book.Report(1, {.partition = 1,
+                              .lease_epoch = first.lease_epoch,
+                              .position = 900,
+                              .done = true,
+                              .records = 9})
+                  .ok());
+
+  EXPECT_FALSE(book.finished());
+  EXPECT_EQ(book.Acquire(1).answer, Answer::kWait);
+  ASSERT_TRUE(
+      book.Report(2, {.partition = 2, .lease_epoch = second.lease_epoch, .done = true}).ok());
+
+  EXPECT_TRUE(book.finished());
+  EXPECT_EQ(book.samples_trained(), 109u);
+}
+
+TEST(LeaseBookTest, TakesBackNoFileBeforeItsEnd) {
+  LeaseBook book(FileAndStreams());
+  const Lease lease = book.Acquire(1).lease;
+
+  EXPECT_EQ(Yield(book, 1, lease, 10, 10).code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(book.LeaseOf(1), nullptr);
+}
+
+TEST(LeaseBookTest, RewindsAStreamByItsRecords) {
+  LeaseBook book(FileAndStreams());
+  RunOne(book, 1);
+  ASSERT_TRUE(Yield(book, 1, book.Acquire(1).lease, uint64_t{7} << 40, 60).ok());
+  const std::vector<PartitionProgress> kept = book.Progress();
+  ASSERT_TRUE(Yield(book, 1, book.Acquire(1).lease, 500, 3).ok());
+  ASSERT_TRUE(Yield(book, 1, book.Acquire(1).lease, uint64_t{9} << 40, 90).ok());
+
+  book.Rewind(kept);
+
+  EXPECT_EQ(book.replay_samples(), 33u);
+  EXPECT_EQ(book.samples_trained(), 193u);
+  ASSERT_TRUE(Yield(book, 1, book.Acquire(1).lease, uint64_t{9} << 40, 90).ok());
+  ASSERT_TRUE(Yield(book, 1, book.Acquire(1).lease, 900, 5).ok());
+  EXPECT_EQ(book.replay_samples(), 0u);
+  EXPECT_EQ(book.samples_trained(), 195u);
+}
+
 TEST(LeaseBookTest, SkipsAnEmptyPlanToItsEnd) {
   LeaseBook book{TrainingPlan()};
 

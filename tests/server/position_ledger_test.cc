@@ -48,6 +48,14 @@ PositionLedger TwoGroupLedger() {
   return ledger;
 }
 
+std::vector<Position> PositionsOf(const std::vector<Standing>& standings) {
+  std::vector<Position> positions;
+  for (const Standing& standing : standings) {
+    positions.push_back(standing.position);
+  }
+  return positions;
+}
+
 PushScope Apply(PositionLedger& ledger, const BatchPositions& batch) {
   const StatusOr<PushScope> scope = ledger.Check(batch);
   EXPECT_TRUE(scope.ok()) << scope.status();
@@ -103,10 +111,10 @@ TEST(PositionLedgerTest, FencesOlderLeases) {
   PositionLedger ledger = FreshLedger();
   Apply(ledger, Batch(0, 10, 1));
 
-  const StatusOr<std::vector<Position>> opened = ledger.Open(7, 2);
+  const StatusOr<std::vector<Standing>> opened = ledger.Open(7, 2);
 
   ASSERT_TRUE(opened.ok());
-  EXPECT_THAT(*opened, ElementsAre(10));
+  EXPECT_THAT(PositionsOf(*opened), ElementsAre(10));
   EXPECT_EQ(ledger.Check(Batch(10, 20, 1)).status().code(), StatusCode::kStaleEpoch);
   EXPECT_EQ(ledger.Open(7, 1).status().code(), StatusCode::kStaleEpoch);
   EXPECT_EQ(Apply(ledger, Batch(10, 20, 2)), PushScope::kAllGroups);
@@ -116,10 +124,10 @@ TEST(PositionLedgerTest, OpensTheSameLeaseAgain) {
   PositionLedger ledger = FreshLedger();
   Apply(ledger, Batch(0, 10));
 
-  const StatusOr<std::vector<Position>> opened = ledger.Open(7, 1);
+  const StatusOr<std::vector<Standing>> opened = ledger.Open(7, 1);
 
   ASSERT_TRUE(opened.ok());
-  EXPECT_THAT(*opened, ElementsAre(10));
+  EXPECT_THAT(PositionsOf(*opened), ElementsAre(10));
 }
 
 TEST(PositionLedgerTest, FencesWithTheLeaseOfAPushToo) {
@@ -145,10 +153,10 @@ TEST(PositionLedgerTest, AppliesOnlyToTheGroupThatIsBehind) {
 TEST(PositionLedgerTest, OpensAtEveryDistinctPosition) {
   PositionLedger ledger = TwoGroupLedger();
 
-  const StatusOr<std::vector<Position>> opened = ledger.Open(7, 3);
+  const StatusOr<std::vector<Standing>> opened = ledger.Open(7, 3);
 
   ASSERT_TRUE(opened.ok());
-  EXPECT_THAT(*opened, ElementsAre(10, 20));
+  EXPECT_THAT(PositionsOf(*opened), ElementsAre(10, 20));
 }
 
 TEST(PositionLedgerTest, MergesGroupsThatCaughtUp) {
@@ -195,7 +203,7 @@ TEST(PositionLedgerTest, RestoresWhatItSaved) {
               StatusCode::kDataLoss);
   const std::vector<PositionGroup> groups(saved.begin(), saved.end());
   ASSERT_TRUE(restored.Restore(kShards, kAllShards, groups).ok());
-  EXPECT_THAT(*restored.Open(7, 2), ElementsAre(10, 20));
+  EXPECT_THAT(PositionsOf(*restored.Open(7, 2)), ElementsAre(10, 20));
 }
 
 TEST(PositionLedgerTest, RestoresOnlyGroupsWithShardsOfItsOwn) {
@@ -207,7 +215,7 @@ TEST(PositionLedgerTest, RestoresOnlyGroupsWithShardsOfItsOwn) {
                   .ok());
 
   EXPECT_EQ(ledger.group_count(), 1u);
-  EXPECT_THAT(*ledger.Open(7, 2), ElementsAre(10));
+  EXPECT_THAT(PositionsOf(*ledger.Open(7, 2)), ElementsAre(10));
 }
 
 TEST(PositionLedgerTest, RestoreNamesMissingAndDoubledShards) {
@@ -229,7 +237,7 @@ TEST(PositionLedgerTest, KeepsItsStateWhenARestoreFails) {
 
   ASSERT_FALSE(ledger.Restore(kShards, kAllShards, std::vector{Group({0}, 50)}).ok());
 
-  EXPECT_THAT(*ledger.Open(7, 1), ElementsAre(10));
+  EXPECT_THAT(PositionsOf(*ledger.Open(7, 1)), ElementsAre(10));
 }
 
 TEST(PositionLedgerTest, LaneWithoutShardsSkipsEverything) {
@@ -263,6 +271,21 @@ TEST(PositionLedgerTest, DescribesThePartitionsOpenedLast) {
   EXPECT_EQ(positions[0].partition(), 7u);
   EXPECT_EQ(positions[0].lease_epoch(), 3u);
   EXPECT_EQ(positions[0].applied_through(), 10u);
+}
+
+TEST(PositionLedgerTest, CountsRecordsWherePositionsHaveGaps) {
+  PositionLedger ledger = TwoGroupLedger();
+  ASSERT_TRUE(ledger.Open(7, 2).ok());
+  BatchPositions batch = Batch(10, 20, 2);
+  batch.records = 3;
+
+  Apply(ledger, batch);
+  Apply(ledger, batch);
+  batch = Batch(20, 9000, 2);
+  batch.records = 4;
+  Apply(ledger, batch);
+
+  EXPECT_THAT(*ledger.Open(7, 3), ElementsAre(Standing{.position = 9000, .records = 24}));
 }
 
 TEST(PositionLedgerTest, BoundsThePartitionsItKeeps) {

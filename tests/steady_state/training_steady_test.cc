@@ -53,6 +53,7 @@ class RoundAndRoundFeed final : public BatchFeed {
     return Outcome::kBatch;
   }
   void TakeBadRows(MetricsDelta&) override {}
+  SourceReport report() const override { return {}; }
   Status Finish() override { return Status(); }
   void Recycle(std::unique_ptr<PreparedBatch> batch) override { free_.push_back(std::move(batch)); }
 

@@ -121,7 +121,7 @@ TEST_F(CensusTest, HasTheSizesOfItsDescription) {
   for (int i = 0; i < training.partitions_size(); ++i) {
     ASSERT_TRUE((*source)->Open(static_cast<PartitionId>(i), 0).ok());
     const int part = training.partitions(i).kind() == Partition::TRAIN ? 0 : 1;
-    while (*(*source)->NextBatch(~Position{0}, batch)) {
+    while (*(*source)->NextBatch(~Position{0}, batch) == ReadOutcome::kBatch) {
       income[part] +=
           static_cast<uint64_t>(std::count(batch.labels[0].begin(), batch.labels[0].end(), 1.0F));
       married[part] +=

@@ -74,9 +74,9 @@ class FileSourceTest : public ::testing::TestWithParam<std::string (*)(std::stri
     std::vector<Key> ids;
     Batch batch;
     while (true) {
-      const StatusOr<bool> has_batch = source.NextBatch(kNoCut, batch);
-      CHECK(has_batch.ok()) << has_batch.status();
-      if (!*has_batch) {
+      const StatusOr<ReadOutcome> outcome = source.NextBatch(kNoCut, batch);
+      CHECK(outcome.ok()) << outcome.status();
+      if (*outcome == ReadOutcome::kEnd) {
         return ids;
       }
       ids.insert(ids.end(), batch.sparse[0].keys.begin(), batch.sparse[0].keys.end());
@@ -168,7 +168,7 @@ TEST_P(FileSourceTest, CutsBatchesAtTheGridAndAtTheCut) {
   std::vector<Position> ends;
   Batch batch;
   for (const Position cut : {kNoCut, Position{40}, Position{64}, kNoCut}) {
-    ASSERT_TRUE(*source->NextBatch(cut, batch));
+    ASSERT_EQ(*source->NextBatch(cut, batch), ReadOutcome::kBatch);
     EXPECT_EQ(batch.end - batch.begin, batch.rows);
     ends.push_back(batch.end);
   }
@@ -195,7 +195,7 @@ TEST_P(FileSourceTest, EndsBatchesWhereRequestsEnd) {
     ASSERT_TRUE(source->Open(0, from).ok());
     std::vector<Position> ends;
     Batch batch;
-    while (*source->NextBatch(kNoCut, batch)) {
+    while (*source->NextBatch(kNoCut, batch) == ReadOutcome::kBatch) {
       ends.push_back(batch.end);
     }
     const std::vector<Position> all = {40,  70,  100, 130, 160, 200, 230,
@@ -214,9 +214,9 @@ TEST_P(FileSourceTest, ARequestLargerThanABatchIsCut) {
   ASSERT_TRUE(source->Open(0, 0).ok());
   Batch batch;
 
-  ASSERT_TRUE(*source->NextBatch(kNoCut, batch));
+  ASSERT_EQ(*source->NextBatch(kNoCut, batch), ReadOutcome::kBatch);
   EXPECT_EQ(batch.end, 64U);
-  ASSERT_TRUE(*source->NextBatch(80, batch));
+  ASSERT_EQ(*source->NextBatch(80, batch), ReadOutcome::kBatch);
   EXPECT_EQ(batch.end, 80U);
 }
 
@@ -227,13 +227,13 @@ TEST_P(FileSourceTest, LetsBadRowsKeepTheirPositions) {
   const auto source = MakeSource();
   ASSERT_TRUE(source->Open(0, 0).ok());
   Batch batch;
-  ASSERT_TRUE(*source->NextBatch(kNoCut, batch));
+  ASSERT_EQ(*source->NextBatch(kNoCut, batch), ReadOutcome::kBatch);
 
   EXPECT_EQ(batch.end, 32U);
   EXPECT_EQ(batch.rows, 30U);
   EXPECT_EQ(bad_rows_.count(BadRowReason::kBadLabel), 2U);
   ASSERT_TRUE(source->Open(0, 3).ok());
-  ASSERT_TRUE(*source->NextBatch(5, batch));
+  ASSERT_EQ(*source->NextBatch(5, batch), ReadOutcome::kBatch);
   EXPECT_EQ(batch.rows, 0U);
   EXPECT_EQ(batch.end, 5U);
 }

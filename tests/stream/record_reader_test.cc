@@ -19,7 +19,7 @@ class RecordReaderTest : public ::testing::Test {
                                      const std::string& separator = ",") {
     WriteFile(fs_, "/data", text);
     StatusOr<std::unique_ptr<RecordReader>> reader =
-        RecordReader::Open(fs_, "/data", separator, header);
+        RecordReader::Open(fs_, "/data", {.separator = separator, .header = header});
     CHECK(reader.ok()) << reader.status();
     return std::move(reader).value();
   }
@@ -136,7 +136,7 @@ TEST_F(RecordReaderTest, SkipsForwardAndSaysWhenTheFileHasBecomeShorter) {
 TEST_F(RecordReaderTest, NeedsAHeaderWhereOneIsExpected) {
   WriteFile(fs_, "/data", "");
 
-  EXPECT_THAT(RecordReader::Open(fs_, "/data", ",", Header::kPresent).status().message(),
+  EXPECT_THAT(RecordReader::Open(fs_, "/data", {.header = Header::kPresent}).status().message(),
               HasSubstr("expected a header"));
 }
 

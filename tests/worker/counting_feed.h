@@ -58,6 +58,7 @@ class CountingFeed final : public BatchFeed {
   }
 
   void TakeBadRows(MetricsDelta&) override {}
+  SourceReport report() const override { return {}; }
   Status Finish() override { return Status(); }
   void Recycle(std::unique_ptr<PreparedBatch> batch) override { recycled += batch ? 1 : 0; }
 

@@ -25,16 +25,17 @@ class SmallSource final : public SampleSource {
     return Status();
   }
 
-  StatusOr<bool> NextBatch(Position cut, Batch& batch) override {
+  StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) override {
     if (at_ >= 10) {
-      return false;
+      return ReadOutcome::kEnd;
     }
     batch.Clear();
     batch.partition = partition_;
     batch.begin = at_;
     batch.end = std::min<Position>({cut, 10, (at_ / 4 + 1) * 4});
+    batch.records = static_cast<uint32_t>(batch.end - batch.begin);
     at_ = batch.end;
-    return true;
+    return ReadOutcome::kBatch;
   }
 
  private:

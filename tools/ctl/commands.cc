@@ -105,6 +105,14 @@ StatusOr<CtlExit> ShowTables(CtlContext& context) {
   return CtlExit::kHealthy;
 }
 
+StatusOr<CtlExit> ShowStreams(CtlContext& context) {
+  AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
+  context.out << (context.format == OutputFormat::kJson
+                      ? StreamsJson(status)
+                      : StreamsText(status, context.clock.WallSeconds()));
+  return CtlExit::kHealthy;
+}
+
 StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table,
                              const std::string& key) {
   const std::optional<Key> parsed = ParseKey(key);

@@ -36,6 +36,7 @@ struct CtlContext {
 // kHealthy or kDegraded.
 StatusOr<CtlExit> ShowStatus(CtlContext& context);
 StatusOr<CtlExit> ShowTables(CtlContext& context);
+StatusOr<CtlExit> ShowStreams(CtlContext& context);
 // The newest `windows` windows. kDegraded while a drift alarm is raised.
 StatusOr<CtlExit> ShowTasks(CtlContext& context, uint32_t windows);
 // `key` is decimal, or hexadecimal after 0x.

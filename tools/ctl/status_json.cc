@@ -88,6 +88,34 @@ Json TablesArray(const ClusterStatus& status) {
   return tables;
 }
 
+Json StreamJson(const StreamStatus& stream) {
+  Json json = {{"partition", stream.partition()},
+               {"name", stream.name()},
+               {"worker", stream.has_worker() ? Json(stream.worker()) : Json(nullptr)},
+               {"position", stream.position()},
+               {"records", stream.records()},
+               {"done", stream.done()}};
+  if (stream.has_last()) {
+    json["behind"] = stream.last().behind();
+    json["behind_unit"] = stream.last().behind_in_bytes() ? "bytes" : "records";
+    json["gaps"] = stream.last().gaps();
+    json["gap_positions"] = stream.last().gap_positions();
+    json["report_age_seconds"] = stream.report_age_seconds();
+  }
+  if (stream.last().has_newest_event_ms()) {
+    json["newest_event_ms"] = stream.last().newest_event_ms();
+  }
+  return json;
+}
+
+Json StreamsArray(const ClusterStatus& status) {
+  Json streams = Json::array();
+  for (const StreamStatus& stream : status.streams()) {
+    streams.push_back(StreamJson(stream));
+  }
+  return streams;
+}
+
 }  // namespace
 
 std::string DumpJson(const Json& json) {
@@ -138,6 +166,7 @@ std::string StatusJson(const ClusterStatus& status) {
                {"last_snapshot", nullptr},
                {"nodes", Json::array()},
                {"partitions", Json::array()},
+               {"streams", StreamsArray(status)},
                {"tables", TablesArray(status)},
                {"metrics", Json::array()},
                {"recoveries", Json::array()}};
@@ -159,6 +188,10 @@ std::string StatusJson(const ClusterStatus& status) {
   }
   json["alarms"] = status.alarms();
   return DumpJson(json);
+}
+
+std::string StreamsJson(const ClusterStatus& status) {
+  return DumpJson({{"schema", kStatusSchema}, {"streams", StreamsArray(status)}});
 }
 
 std::string TablesJson(const ClusterStatus& status) {

@@ -186,6 +186,26 @@ std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {
          RecoveriesText(status, wall_seconds) + LeasesText(status) + MetricsText(status);
 }
 
+std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds) {
+  TextTable table({"PARTITION", "RECORDS", "POSITION", "BEHIND", "EVENT_LAG_S", "GAPS", "WORKER"},
+                  1);
+  for (const StreamStatus& stream : status.streams()) {
+    const StreamReport& last = stream.last();
+    const std::string unit = last.behind_in_bytes() ? " B" : "";
+    table.AddRow(
+        {stream.name(), std::to_string(stream.records()), std::to_string(stream.position()),
+         stream.has_last() ? std::to_string(last.behind()) + unit : "",
+         last.has_newest_event_ms() ? Number(static_cast<uint64_t>(std::max<int64_t>(
+                                          wall_seconds - last.newest_event_ms() / 1000, 0)))
+                                    : "",
+         std::to_string(last.gaps()),
+         stream.done()         ? "done"
+         : stream.has_worker() ? std::to_string(stream.worker())
+                               : ""});
+  }
+  return table.empty() ? "the job reads no stream\n" : table.ToString();
+}
+
 std::string TablesText(const ClusterStatus& status) {
   TextTable table({"TABLE", "DIM", "ROWS", "BYTES"}, 1);
   for (const TableSum& sum : SumTables(status)) {

@@ -17,6 +17,10 @@ bool IsDegraded(const ClusterStatus& status);
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds);
 std::string StatusJson(const ClusterStatus& status);
 
+// The open-ended partitions: how far each is and how far behind.
+std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds);
+std::string StreamsJson(const ClusterStatus& status);
+
 std::string TablesText(const ClusterStatus& status);
 std::string TablesJson(const ClusterStatus& status);
 

@@ -105,7 +105,8 @@ StatusOr<bool> FolderEvents::OpenSegment() {
   }
   const std::string path = folder_ + "/" + found->second;
   const Header header = data_.with_header() ? Header::kPresent : Header::kAbsent;
-  AP_ASSIGN_OR_RETURN(reader_, RecordReader::Open(fs_, path, data_.separator(), header));
+  AP_ASSIGN_OR_RETURN(
+      reader_, RecordReader::Open(fs_, path, {.separator = data_.separator(), .header = header}));
   std::vector<uint32_t> used = {fields_.request, fields_.time, fields_.kind};
   if (fields_.value.has_value()) {
     used.push_back(*fields_.value);
@@ -124,9 +125,10 @@ StatusOr<std::optional<std::string>> FolderEvents::FirstLine() {
   if (segments_.empty()) {
     return std::optional<std::string>();
   }
-  AP_ASSIGN_OR_RETURN(const std::unique_ptr<RecordReader> first,
-                      RecordReader::Open(fs_, folder_ + "/" + segments_.begin()->second,
-                                         data_.separator(), Header::kPresent));
+  AP_ASSIGN_OR_RETURN(
+      const std::unique_ptr<RecordReader> first,
+      RecordReader::Open(fs_, folder_ + "/" + segments_.begin()->second,
+                         {.separator = data_.separator(), .header = Header::kPresent}));
   return std::optional(first->header());
 }
 

@@ -44,6 +44,8 @@ constexpr char kGoodJob[] = R"(
   }
 )";
 
+constexpr char kStreamOverride[] = "data_config.stream={folder {path: \"events\"}}";
+
 class JobCheckTest : public ::testing::Test {
  protected:
   // The good job with some fields changed.
@@ -175,6 +177,33 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{{"feature_config.features[2].embedding_name=user",
                   "feature_config.features[2].hash_bucket_size=8"},
                  "expected ids made in the same way"}));
+
+TEST_F(JobCheckTest, TakesAStreamBehindFilesThatFitIt) {
+  EXPECT_THAT(Check({kStreamOverride, "train_config.sync_replicas=false"}), IsEmpty());
+}
+
+TEST_F(JobCheckTest, RefusesWhatAStreamCannotDo) {
+  const std::vector<FieldError> errors =
+      Check({"train_input_path=[]", kStreamOverride, "data_config.stream.start=TIME"});
+
+  std::vector<std::string> paths;
+  for (const FieldError& error : errors) {
+    paths.push_back(error.path);
+  }
+  EXPECT_THAT(paths, ::testing::UnorderedElementsAre(
+                         "data_config.stream.start", "data_config.stream.start_time",
+                         "train_config.sync_replicas", "feature_config.features[1]"));
+}
+
+TEST_F(JobCheckTest, NamesWhatAStreamLacks) {
+  const std::vector<FieldError> errors =
+      Check({"data_config.stream={redis {address: \"\"}}", "train_config.sync_replicas=false"});
+
+  ASSERT_EQ(errors.size(), 2U);
+  EXPECT_EQ(errors[0].path, "data_config.stream.redis");
+  EXPECT_THAT(errors[0].message, HasSubstr("address"));
+  EXPECT_THAT(errors[1].message, HasSubstr("keys"));
+}
 
 }  // namespace
 }  // namespace antiphon

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Every record of a stream trains its row exactly once, from each source, whatever dies."""
+
+from cluster import BIN, ClusterTest, main, run
+from stream_job import FolderSource, KafkaSource, RedisSource, samples, write_job
+
+PART = 15_000
+SLOWLY = "--set=data_config.batch_size=8"  # so that there is a middle to interrupt
+
+
+class StreamSourcesTest(ClusterTest):
+    def open_source(self, kind):
+        source = kind(self.folder)
+        self.addCleanup(source.close)
+        self.snapshots = self.folder / "snapshots"
+        self.job = write_job(self.folder, source.config)
+        return source
+
+    def start_job(self, *worker_flags, scheduler_flags=(), **options):
+        return self.start(
+            self.job, worker_flags=[SLOWLY, *worker_flags],
+            scheduler_flags=[f"--snapshot_dir={self.snapshots}", *scheduler_flags], **options)
+
+    def expect_once(self, count):
+        rows = run(BIN / "snapshot_rows", self.snapshots)
+        self.assertEqual(rows.stderr, "")
+        self.assertIn(f"sample {count} 1 1\n", rows.stdout)
+
+    def train_through_a_killed_worker(self, kind):
+        source = self.open_source(kind)
+        source.feed(samples(0, PART))
+        cluster = self.start_job()
+        cluster.wait_until_training(PART // 10)
+        victim = cluster.workers[0]
+        victim.kill()
+        source.feed(samples(PART, PART))
+        source.end()
+
+        self.expect_good_end(cluster, but=[victim])
+        self.assertEqual(cluster.report()["samples"], 2 * PART)
+        self.expect_once(2 * PART)
+
+    def test_a_folder_through_a_killed_worker(self):
+        self.train_through_a_killed_worker(FolderSource)
+
+    def test_kafka_through_a_killed_worker(self):
+        self.train_through_a_killed_worker(KafkaSource)
+
+    def test_redis_through_a_killed_worker(self):
+        self.train_through_a_killed_worker(RedisSource)
+
+    def test_redis_is_killed_and_comes_back(self):
+        source = self.open_source(RedisSource)
+        source.feed(samples(0, PART))
+        cluster = self.start_job()
+        cluster.wait_until_training(PART // 10)
+
+        source.kill()
+        source.start()
+        source.feed(samples(PART, PART))
+        source.end()
+
+        self.expect_good_end(cluster)
+        self.expect_once(2 * PART)
+
+    def test_a_job_goes_on_from_its_snapshot_where_the_stream_stood(self):
+        source = self.open_source(KafkaSource)
+        source.feed(samples(0, PART))
+        first = self.start_job(name="first")
+        first.wait_until_training(PART // 10)
+        self.assertEqual(first.ctl("snapshot").returncode, 0)
+        first.end()
+        source.feed(samples(PART, PART))
+        source.end()
+
+        second = self.start_job(
+            name="second", servers=3, scheduler_flags=[f"--restore={self.snapshots}"])
+
+        self.expect_good_end(second)
+        self.expect_once(2 * PART)
+
+    def test_a_position_that_kafka_no_longer_has_is_an_error_or_passed_over(self):
+        source = self.open_source(KafkaSource)
+        source.feed(samples(0, 3000))
+        first = self.start_job(name="first")
+        first.wait_until(lambda status: status["samples_trained"] == 3000)
+        self.assertEqual(first.ctl("snapshot").returncode, 0)
+        first.end()
+        # The mock keeps 5 MiB of a partition: records of 50 kB push the others out.
+        wide = [f"w{i},{'x' * 50_000},1" for i in range(3 * 200)]
+        source.feed(wide)
+        source.end()
+
+        refused = self.start_job(
+            name="refused", scheduler_flags=[f"--restore={self.snapshots}"])
+        code = refused.workers[0].wait()
+        self.assertNotEqual(code, 0)
+        self.assertRegex(
+            refused.workers[0].said() + refused.workers[1].said(),
+            r"Kafka partition samples/\d: the source no longer has position 1000, .* the earliest "
+            r"that it keeps is \d+, \d+ records later.*--accept_gap")
+        refused.end()
+
+        accepted = self.start_job(
+            "--accept_gap", name="accepted", scheduler_flags=[f"--restore={self.snapshots}"])
+        self.expect_good_end(accepted)
+
+    def test_a_stream_shows_how_far_behind_it_is(self):
+        source = self.open_source(FolderSource)
+        source.feed(samples(0, 2000))
+        cluster = self.start_job()
+
+        status = cluster.wait_until(
+            lambda status: status["samples_trained"] == 2000 and "behind" in status["streams"][0])
+
+        self.assertEqual(status["streams"][0]["name"], "segments")
+        self.assertEqual(status["streams"][0]["records"], 2000)
+        self.assertEqual(status["streams"][0]["behind"], 0)
+        self.assertEqual(status["streams"][0]["behind_unit"], "bytes")
+        table = cluster.ctl("stream")
+        self.assertEqual(table.returncode, 0, table.stderr)
+        self.assertRegex(table.stdout, r"segments +2000 ")
+        self.assertEqual(cluster.ctl("stop").returncode, 0)
+
+
+if __name__ == "__main__":
+    main()
