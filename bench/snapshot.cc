@@ -244,9 +244,9 @@ double SecondsOfRestore(SystemClock& clock, const Options& options, const Snapsh
   StatusOr<std::unique_ptr<LaneStore>> store = LaneStore::Create(Configuration(options, "mem://"));
   CHECK(store.ok()) << store.status();
   LaneRestorer restorer(fs, **store);
-  Status status = restorer.ReadFile(options.dir, file);
-  CHECK(status.ok()) << status;
-  status = restorer.Finish();
+  SnapshotFiles files;
+  *files.Add() = file;
+  const Status status = restorer.ReadLink(options.dir, files);
   CHECK(status.ok()) << status;
   return SecondsBetween(begin, clock.Now());
 }

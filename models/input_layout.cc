@@ -114,6 +114,9 @@ class LayoutBuilder {
     TableSpec& table = layout_.tables.emplace_back();
     table.set_name(TableName(feature));
     table.set_dim(parts_.linear + (parts_.embedding ? feature.embedding_dim() : 0));
+    if (feature.has_row_policy()) {
+      *table.mutable_row_policy() = feature.row_policy();
+    }
     const OptimizerConfig& optimizer = feature.has_optimizer_config()
                                            ? feature.optimizer_config()
                                            : job_.train_config().optimizer_config(0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "common/cluster/shard_map.h"
 #include "scheduler/restore_check.h"
@@ -37,6 +38,14 @@ ClusterView BuildView(const std::vector<const Node*>& servers, uint64_t cluster_
   return view;
 }
 
+RestorePoint RestorePoint::Of(SnapshotChain chain) {
+  RestorePoint point;
+  point.request = MakeRestoreRequest(chain);
+  point.folder = chain.back().folder;
+  point.manifest = std::move(chain.back().manifest);
+  return point;
+}
+
 void ClusterBuilder::Start(const TrainingPlan& plan, const ClusterView& view,
                            const std::vector<LaneId>& lost, const RestorePoint& point) {
   lost_ = lost;
@@ -47,9 +56,7 @@ void ClusterBuilder::Start(const TrainingPlan& plan, const ClusterView& view,
     }
   }
   restored_rows_ = 0;
-  restore_.Clear();
-  restore_.set_directory(point.folder);
-  *restore_.mutable_files() = point.manifest.files();
+  restore_ = point.request;
   restore_.set_forget_positions(!SamePartitions(point.manifest.plan(), plan));
   configure_.Clear();
   *configure_.mutable_schema() = plan.schema();

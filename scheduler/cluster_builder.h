@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/ckpt/snapshot_chain.h"
 #include "proto/cluster.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
@@ -27,6 +28,9 @@ ClusterView BuildView(const std::vector<const Node*>& servers, uint64_t cluster_
 struct RestorePoint {
   std::string folder;
   SnapshotManifest manifest;
+  RestoreRequest request;  // for the snapshot with what it grows from
+
+  static RestorePoint Of(SnapshotChain chain);
 };
 
 class ClusterBuilder {

@@ -5,7 +5,7 @@
 
 #include "common/base/logging.h"
 #include "common/base/text.h"
-#include "common/ckpt/snapshot_manifest.h"
+#include "common/ckpt/snapshot_chain.h"
 #include "scheduler/restore_check.h"
 
 namespace antiphon {
@@ -130,11 +130,11 @@ void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
 // learn again.
 RestorePoint ClusterKeeper::NewestSnapshot() {
   for (; !snapshots_.empty(); snapshots_.pop_back()) {
-    StatusOr<SnapshotManifest> manifest = ReadManifest(fs_, snapshots_.back());
-    if (manifest.ok()) {
-      return {.folder = snapshots_.back(), .manifest = *std::move(manifest)};
+    StatusOr<SnapshotChain> chain = ReadChain(fs_, snapshots_.back());
+    if (chain.ok()) {
+      return RestorePoint::Of(*std::move(chain));
     }
-    LOG(WARNING) << "cannot go back to " << snapshots_.back() << ": " << manifest.status();
+    LOG(WARNING) << "cannot go back to " << snapshots_.back() << ": " << chain.status();
   }
   return beginning_;
 }

@@ -5,7 +5,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/logging.h"
-#include "common/ckpt/snapshot_manifest.h"
+#include "common/ckpt/snapshot_chain.h"
 #include "scheduler/restore_check.h"
 #include "scheduler/status_page.h"
 
@@ -67,8 +67,8 @@ StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& g
   }
   RestorePoint restored;
   if (!options.restore_dir.empty()) {
-    AP_ASSIGN_OR_RETURN(restored.folder, FindNewestSnapshot(fs, options.restore_dir));
-    AP_ASSIGN_OR_RETURN(restored.manifest, ReadManifest(fs, restored.folder));
+    AP_ASSIGN_OR_RETURN(SnapshotChain chain, FindNewestChain(fs, options.restore_dir));
+    restored = RestorePoint::Of(std::move(chain));
   }
   if (!options.snapshot_dir.empty()) {
     AP_RETURN_IF_ERROR(fs.MakeDirectories(options.snapshot_dir));
@@ -100,7 +100,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
           {.cluster_id = options.cluster_id, .server_down_timeout = options.server_down_timeout},
           rpc_, lanes_, fs, clock),
       members_cast_(lanes_),
-      snapshot_(lanes_, fs, clock),
+      snapshots_(lanes_, fs, clock, options.snapshot_dir),
       outputs_(options.outputs, fs, clock) {
   rpc_.SetCluster(options.cluster_id, 0);
   if (!restored.folder.empty()) {
@@ -118,9 +118,8 @@ Status Scheduler::GoOn(const std::vector<JournalRecord>& records, const JournalS
     AP_RETURN_IF_ERROR(job_.Replay(record, now - std::chrono::seconds(ago)));
   }
   for (const JournalRecord& record : before.snapshots) {
-    last_snapshot_ = record.snapshot();
-    last_snapshot_seconds_ = record.wall_seconds();
-    cluster_.NoteSnapshot(last_snapshot_.directory());
+    snapshots_.Recall(record.snapshot(), record.wall_seconds());
+    cluster_.NoteSnapshot(record.snapshot().directory());
   }
   if (!records.empty()) {
     job_.GoOn(before.scheduler_epoch, now + options_.restart_grace);
@@ -302,7 +301,7 @@ Status Scheduler::AnswerSnapshot(Request& request) {
     return Status();
   }
   if (SameAddress(last_asker_, to)) {
-    AP_ASSIGN_OR_RETURN(const SnapshotReply reply, snapshot_.result());
+    AP_ASSIGN_OR_RETURN(const SnapshotReply reply, snapshots_.result());
     rpc_.Reply(to, reply, {});
     return Status();
   }
@@ -319,7 +318,7 @@ Status Scheduler::AnswerSnapshot(Request& request) {
     return FailedPreconditionError(
         "there is nothing to write now: the cluster waits for servers or the plan");
   }
-  AP_RETURN_IF_ERROR(snapshot_.Start(directory, *job_.book()));
+  AP_RETURN_IF_ERROR(snapshots_.Start(directory, *job_.book()));
   snapshot_asker_ = to;
   return Status();
 }
@@ -373,7 +372,7 @@ void Scheduler::AdvanceCluster() {
 
 void Scheduler::OnLost() {
   job_.Suspend();
-  snapshot_.Abort(UnavailableError("a server was lost meanwhile"));
+  snapshots_.Abort(UnavailableError("a server was lost meanwhile"));
   final_snapshot_began_ = false;
 }
 
@@ -399,6 +398,10 @@ void Scheduler::OnReady() {
               << (same_job ? "; the job goes on where it stood"
                            : "; its partitions are others, so all of them are trained");
   }
+  if (const Status status = snapshots_.CheckPolicy(job_.plan_desk().plan()); !status.ok()) {
+    Fail(status);
+    return;
+  }
   job_.Begin(progress);
   const ClusterView& view = cluster_.view();
   LOG(INFO) << "the cluster is ready: " << job_.members().LiveServers() << " servers, "
@@ -407,21 +410,16 @@ void Scheduler::OnReady() {
 }
 
 void Scheduler::AdvanceSnapshot() {
-  if (!snapshot_.Advance(job_.plan_desk().plan(), options_.cluster_id, *job_.book())) {
+  if (!snapshots_.Advance(job_.plan_desk().plan(), options_.cluster_id, *job_.book(),
+                          cluster_.ready())) {
     return;
   }
-  const StatusOr<SnapshotReply>& result = snapshot_.result();
+  const StatusOr<SnapshotReply>& result = snapshots_.result();
   if (result.ok()) {
-    last_snapshot_ = *result;
-    last_snapshot_seconds_ = clock_.WallSeconds();
     cluster_.NoteSnapshot(result->directory());
     JournalRecord snapshot;
     *snapshot.mutable_snapshot() = *result;
     Note(std::move(snapshot));
-    LOG(INFO) << "snapshot " << result->directory() << ": " << result->rows() << " rows, "
-              << result->bytes() << " bytes";
-  } else {
-    LOG(WARNING) << result.status();
   }
   if (!snapshot_asker_.has_value()) {
     return;
@@ -437,7 +435,7 @@ void Scheduler::AdvanceSnapshot() {
 // The job is finished once every partition is done and the last snapshot, if one is wanted, is
 // complete.
 void Scheduler::AdvanceEnd(Time now) {
-  if (job_.lifecycle().ended() || !job_.complete() || snapshot_.active()) {
+  if (job_.lifecycle().ended() || !job_.complete() || snapshots_.active()) {
     return;
   }
   if (options_.snapshot_dir.empty()) {
@@ -446,11 +444,11 @@ void Scheduler::AdvanceEnd(Time now) {
   }
   if (!final_snapshot_began_) {
     final_snapshot_began_ = true;
-    if (const Status status = snapshot_.Start(options_.snapshot_dir, *job_.book()); !status.ok()) {
+    if (const Status status = snapshots_.Start(options_.snapshot_dir, *job_.book()); !status.ok()) {
       Fail(status.WithContext("the snapshot at the end of the job"));
     }
-  } else if (!snapshot_.result().ok()) {
-    Fail(snapshot_.result().status());
+  } else if (!snapshots_.result().ok()) {
+    Fail(snapshots_.result().status());
   } else {
     job_.lifecycle().Finish(now);
   }
@@ -466,7 +464,7 @@ JobView Scheduler::View(Time now) const {
   view.servers = job_.members().LiveServers();
   view.workers_expected = options_.workers_expected;
   view.workers = job_.members().LiveWorkers();
-  view.last_snapshot = last_snapshot_.directory();
+  view.last_snapshot = snapshots_.last_folder();
   view.metrics = job_.metrics();
   if (const LeaseBook* book = job_.book(); book != nullptr) {
     view.samples = book->samples_trained();
@@ -489,10 +487,7 @@ ClusterStatus Scheduler::status(const StatusRequest& request) const {
     *status.mutable_view() = cluster_.view();
   }
   cluster_.recoveries().Describe(status.mutable_recoveries());
-  if (!last_snapshot_.directory().empty()) {
-    status.set_last_snapshot(last_snapshot_.directory());
-    status.set_last_snapshot_seconds(last_snapshot_seconds_);
-  }
+  snapshots_.Describe(&status);
   return status;
 }
 

@@ -31,7 +31,7 @@
 #include "scheduler/members_cast.h"
 #include "scheduler/outputs.h"
 #include "scheduler/rate_meter.h"
-#include "scheduler/snapshot_round.h"
+#include "scheduler/snapshot_desk.h"
 
 namespace antiphon {
 
@@ -124,14 +124,12 @@ class Scheduler final : private RequestHandler {
   Lanes lanes_;
   ClusterKeeper cluster_;
   MembersCast members_cast_;
-  SnapshotRound snapshot_;
+  SnapshotDesk snapshots_;
   Outputs outputs_;
   RateMeter rate_;
 
   std::optional<ReplyAddress> snapshot_asker_;  // of the round that runs
   std::optional<ReplyAddress> last_asker_;      // of the round that ended last
-  SnapshotReply last_snapshot_;                 // the newest that was completed
-  int64_t last_snapshot_seconds_ = 0;
   bool final_snapshot_began_ = false;
   bool outputs_ended_ = false;
 };

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string_view>
 
-#include "common/base/text.h"
 #include "common/ckpt/snapshot_manifest.h"
 
 namespace antiphon {
@@ -12,7 +10,6 @@ namespace {
 
 constexpr CallOptions kWriteOptions = {.deadline = std::chrono::hours(1),
                                        .retry_after = std::chrono::seconds(10)};
-constexpr std::string_view kFolderPrefix = "snapshot-";
 
 }  // namespace
 
@@ -22,14 +19,13 @@ StatusOr<uint64_t> SnapshotRound::NextVersion(const std::string& directory) {
   AP_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs_.List(directory));
   uint64_t highest = 0;
   for (const std::string& name : names) {
-    if (name.starts_with(kFolderPrefix)) {
-      highest = std::max(highest, ParseUint(name.substr(kFolderPrefix.size())).value_or(0));
-    }
+    highest = std::max(highest, VersionOfFolder(name).value_or(0));
   }
   return highest + 1;
 }
 
-Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book) {
+Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book,
+                            const SnapshotLink* predecessor) {
   if (active()) {
     return FailedPreconditionError("a snapshot is being written to " + folder_ +
                                    "; ask again when it is done");
@@ -45,6 +41,11 @@ Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book)
   WriteSnapshotRequest request;
   request.set_directory(folder_);
   request.set_version(version_);
+  predecessor_.reset();
+  if (predecessor != nullptr) {
+    predecessor_ = *predecessor;
+    request.set_delta_since(predecessor->manifest.version());
+  }
   for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
     round_->Ask(lane, METHOD_WRITE_SNAPSHOT, request);
   }
@@ -73,7 +74,14 @@ bool SnapshotRound::Advance(const TrainingPlan& plan, uint64_t cluster_id, const
 StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t cluster_id,
                                               const LeaseBook& book) {
   SnapshotManifest manifest;
-  manifest.set_kind(SnapshotManifest::FULL);
+  manifest.set_kind(predecessor_.has_value() ? SnapshotManifest::DELTA : SnapshotManifest::FULL);
+  if (predecessor_.has_value()) {
+    const SnapshotManifest& before = predecessor_->manifest;
+    manifest.set_base_version(before.kind() == SnapshotManifest::DELTA ? before.base_version()
+                                                                       : before.version());
+    manifest.set_predecessor_version(before.version());
+    manifest.set_predecessor_crc32c(predecessor_->manifest_crc32c);
+  }
   manifest.set_version(version_);
   manifest.set_cluster_id(cluster_id);
   manifest.set_created_seconds(clock_.WallSeconds());
@@ -81,6 +89,7 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t
   SnapshotReply reply;
   reply.set_directory(folder_);
   reply.set_version(version_);
+  reply.set_is_delta(predecessor_.has_value());
   for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
     WriteSnapshotReply written;
     AP_RETURN_IF_ERROR(round_->Read(lane, written));
@@ -98,7 +107,8 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t
     }
     *manifest.add_progress() = std::move(item);
   }
-  AP_RETURN_IF_ERROR(WriteManifest(fs_, folder_, std::move(manifest)));
+  AP_ASSIGN_OR_RETURN(const uint32_t crc32c, WriteManifest(fs_, folder_, manifest));
+  link_ = {.folder = folder_, .manifest = std::move(manifest), .manifest_crc32c = crc32c};
   return reply;
 }
 

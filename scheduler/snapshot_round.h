@@ -5,12 +5,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/file_system.h"
 #include "common/base/status.h"
+#include "common/ckpt/snapshot_chain.h"
 #include "proto/cluster.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
@@ -24,8 +26,10 @@ class SnapshotRound {
   SnapshotRound(Lanes& lanes, FileSystem& fs, Clock& clock)
       : lanes_(lanes), fs_(fs), clock_(clock) {}
 
-  // Makes the folder and asks every lane. kFailedPrecondition while a round is under way.
-  Status Start(const std::string& directory, const LeaseBook& book);
+  // Makes the folder and asks every lane, for what changed since `predecessor`, or, without one,
+  // for everything. kFailedPrecondition while a round is under way.
+  Status Start(const std::string& directory, const LeaseBook& book,
+               const SnapshotLink* predecessor);
 
   // Commits once all lanes have written. True when the round has just ended: result() says how.
   bool Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book);
@@ -36,6 +40,8 @@ class SnapshotRound {
 
   bool active() const { return round_ != nullptr; }
   const StatusOr<SnapshotReply>& result() const { return result_; }
+  // What was committed last, once result() is well.
+  const SnapshotLink& link() const { return link_; }
 
  private:
   StatusOr<uint64_t> NextVersion(const std::string& directory);
@@ -49,6 +55,8 @@ class SnapshotRound {
   Status aborted_;
   std::string folder_;
   uint64_t version_ = 0;
+  std::optional<SnapshotLink> predecessor_;
+  SnapshotLink link_;
   // What every file holds: where each partition stood before any lane began.
   std::vector<LeaseBook::Entry> before_;
   StatusOr<SnapshotReply> result_ = SnapshotReply();

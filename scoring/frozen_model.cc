@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 
 #include "common/ckpt/little_endian.h"
-#include "common/ckpt/snapshot_manifest.h"
 #include "common/cluster/chunk_layout.h"
 #include "common/data/job_text.h"
 
@@ -20,16 +20,28 @@ constexpr size_t kChunkHeaderBytes = 8;
 
 StatusOr<std::unique_ptr<FrozenModel>> FrozenModel::Load(FileSystem& fs, const std::string& path) {
   std::unique_ptr<FrozenModel> model(new FrozenModel());
-  AP_ASSIGN_OR_RETURN(model->folder_, FindNewestSnapshot(fs, path));
-  AP_ASSIGN_OR_RETURN(const SnapshotManifest manifest, ReadManifest(fs, model->folder_));
-  AP_RETURN_IF_ERROR(model->ReadPlan(manifest).WithContext(model->folder_));
-  for (const SnapshotFile& file : manifest.files()) {
-    AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileReader> reader,
-                        LaneFileReader::Open(fs, model->folder_, file));
-    AP_RETURN_IF_ERROR(model->ReadFile(*reader).WithContext(reader->path()));
+  AP_ASSIGN_OR_RETURN(const SnapshotChain chain, FindNewestChain(fs, path));
+  model->folder_ = chain.back().folder;
+  AP_RETURN_IF_ERROR(model->ReadPlan(chain.back().manifest).WithContext(model->folder_));
+  for (size_t i = 0; i < chain.size(); ++i) {
+    AP_RETURN_IF_ERROR(model->ReadLink(fs, chain[i], static_cast<uint32_t>(i)));
   }
   AP_RETURN_IF_ERROR(model->Finish().WithContext(model->folder_));
   return model;
+}
+
+// Every link has all dense blocks; those of the last one stay.
+Status FrozenModel::ReadLink(FileSystem& fs, const SnapshotLink& link, uint32_t number) {
+  link_ = number;
+  for (size_t id = 0; id < blocks_.size(); ++id) {
+    floats_missing_[id] = blocks_[id].size();
+  }
+  for (const SnapshotFile& file : link.manifest.files()) {
+    AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileReader> reader,
+                        LaneFileReader::Open(fs, link.folder, file));
+    AP_RETURN_IF_ERROR(ReadFile(*reader).WithContext(reader->path()));
+  }
+  return Status();
 }
 
 Status FrozenModel::ReadPlan(const SnapshotManifest& manifest) {
@@ -42,8 +54,8 @@ Status FrozenModel::ReadPlan(const SnapshotManifest& manifest) {
   }
   for (const BlockSpec& block : plan_.schema().blocks()) {
     blocks_.emplace_back(BlockFloats(block));
-    floats_missing_.push_back(BlockFloats(block));
   }
+  floats_missing_.resize(blocks_.size());
   return Status();
 }
 
@@ -53,7 +65,13 @@ Status FrozenModel::ReadFile(LaneFileReader& reader) {
     if (!block.has_value()) {
       return Status();
     }
-    AP_RETURN_IF_ERROR(block->kind == BlockKind::kRows ? ReadRows(*block) : ReadChunk(*block));
+    if (block->kind == BlockKind::kRows) {
+      AP_RETURN_IF_ERROR(ReadRows(*block));
+    } else if (block->kind == BlockKind::kTombstones) {
+      AP_RETURN_IF_ERROR(ReadTombstones(*block));
+    } else if (block->kind == BlockKind::kChunk) {
+      AP_RETURN_IF_ERROR(ReadChunk(*block));
+    }
   }
 }
 
@@ -72,10 +90,24 @@ Status FrozenModel::ReadRows(const LaneBlock& block) {
                          std::to_string(kRowHeaderBytes + table.dim * sizeof(float)) + " each");
   }
   for (size_t at = 0; at < block.payload.size(); at += row_bytes) {
-    table.places.emplace_back(LoadLittle<Key>(block.payload, at), table.weights.size());
+    table.places.push_back({.key = LoadLittle<Key>(block.payload, at),
+                            .link = link_,
+                            .weights_at = table.weights.size()});
     table.weights.resize(table.weights.size() + table.dim);
-    std::memcpy(table.weights.data() + table.places.back().second,
+    std::memcpy(table.weights.data() + table.places.back().weights_at,
                 block.payload.data() + at + kRowHeaderBytes, table.dim * sizeof(float));
+  }
+  return Status();
+}
+
+Status FrozenModel::ReadTombstones(const LaneBlock& block) {
+  if (block.subject >= tables_.size()) {
+    return DataLossError("it has tombstones of table " + std::to_string(block.subject) +
+                         ", the plan has " + std::to_string(tables_.size()) + " tables");
+  }
+  for (size_t at = 0; at < block.payload.size(); at += kTombstoneBytes) {
+    tables_[block.subject].places.push_back(
+        {.key = LoadLittle<Key>(block.payload, at), .link = link_, .weights_at = Place::kRemoved});
   }
   return Status();
 }
@@ -105,24 +137,41 @@ Status FrozenModel::Finish() {
     }
   }
   for (Table& table : tables_) {
-    std::sort(table.places.begin(), table.places.end());
-    const auto twin =
-        std::adjacent_find(table.places.begin(), table.places.end(),
-                           [](const auto& a, const auto& b) { return a.first == b.first; });
-    if (twin != table.places.end()) {
-      return DataLossError("key " + std::to_string(twin->first) + " is there twice");
+    AP_RETURN_IF_ERROR(Settle(table));
+  }
+  return Status();
+}
+
+// Sorts by key and leaves each once: as the last link has it, where a row stands behind the
+// tombstone of the row before it.
+Status FrozenModel::Settle(Table& table) {
+  const auto order = [](const Place& place) {
+    return std::tuple(place.key, place.link, place.weights_at != Place::kRemoved);
+  };
+  std::vector<Place>& places = table.places;
+  std::ranges::sort(places, {}, order);
+  const auto twin = std::ranges::adjacent_find(places, [](const Place& a, const Place& b) {
+    return a.key == b.key && a.link == b.link && a.weights_at != Place::kRemoved;
+  });
+  if (twin != places.end()) {
+    return DataLossError("key " + std::to_string(twin->key) + " is there twice");
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const bool is_last = i + 1 == places.size() || places[i + 1].key != places[i].key;
+    if (is_last && places[i].weights_at != Place::kRemoved) {
+      places[kept++] = places[i];
     }
   }
+  places.resize(kept);
   return Status();
 }
 
 const float* FrozenModel::FindRow(TableId table, Key key) const {
   const auto& places = tables_[table].places;
-  const auto found =
-      std::lower_bound(places.begin(), places.end(), key,
-                       [](const auto& place, Key wanted) { return place.first < wanted; });
-  const bool is_there = found != places.end() && found->first == key;
-  return is_there ? tables_[table].weights.data() + found->second : nullptr;
+  const auto found = std::ranges::lower_bound(places, key, {}, &Place::key);
+  const bool is_there = found != places.end() && found->key == key;
+  return is_there ? tables_[table].weights.data() + found->weights_at : nullptr;
 }
 
 }  // namespace antiphon

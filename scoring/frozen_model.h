@@ -9,7 +9,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/base/file_system.h"
@@ -17,6 +16,7 @@
 #include "common/base/types.h"
 #include "common/ckpt/lane_block.h"
 #include "common/ckpt/lane_file_reader.h"
+#include "common/ckpt/snapshot_chain.h"
 #include "proto/job.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
@@ -41,19 +41,30 @@ class FrozenModel {
   std::span<const float> block(BlockId id) const { return blocks_[id]; }
 
  private:
-  // Sorted by key; a row's weights lie where it was read.
+  // Where a row's weights lie, or that a delta removed it. Of a key that comes several times, the
+  // last that was read counts.
+  struct Place {
+    static constexpr uint64_t kRemoved = ~uint64_t{0};
+    Key key = 0;
+    uint32_t link = 0;  // of the chain
+    uint64_t weights_at = 0;
+  };
+  // Sorted by key once all is read.
   struct Table {
     size_t dim = 0;
-    std::vector<std::pair<Key, uint64_t>> places;
+    std::vector<Place> places;
     std::vector<float> weights;
   };
 
   FrozenModel() = default;
 
   Status ReadPlan(const SnapshotManifest& manifest);
+  Status ReadLink(FileSystem& fs, const SnapshotLink& link, uint32_t number);
   Status ReadFile(LaneFileReader& reader);
   Status ReadRows(const LaneBlock& block);
+  Status ReadTombstones(const LaneBlock& block);
   Status ReadChunk(const LaneBlock& block);
+  static Status Settle(Table& table);
   Status Finish();
 
   std::string folder_;
@@ -61,7 +72,9 @@ class FrozenModel {
   Job job_;
   std::vector<Table> tables_;
   std::vector<std::vector<float>> blocks_;
-  std::vector<uint64_t> floats_missing_;  // by block, while it is read
+  // While it is read: the link, and by block what the link has not brought yet.
+  uint32_t link_ = 0;
+  std::vector<uint64_t> floats_missing_;
 };
 
 }  // namespace antiphon

@@ -14,15 +14,28 @@ namespace {
 constexpr size_t kMaxParkedPulls = 1024;
 constexpr uint64_t kMaxEchoBytes = kMaxBodyBytes - kMaxMetaBytes;
 
+void DescribeTable(const RowTable& table, TableStatus* status) {
+  status->set_bytes(table.bytes());
+  const AdmissionCounts& counts = table.admission().counts();
+  status->set_admitted_total(counts.admitted);
+  status->set_refused_by_count_total(counts.refused_by_count);
+  status->set_refused_by_chance_total(counts.refused_by_chance);
+  status->set_refused_by_memory_total(counts.refused_by_memory);
+  status->set_evicted_by_age_total(table.erased(EraseReason::kAge));
+  status->set_evicted_by_score_total(table.erased(EraseReason::kScore));
+  status->set_evicted_by_memory_total(table.erased(EraseReason::kMemory));
+}
+
 }  // namespace
 
 Lane::Services::Services(std::optional<uint32_t> max_staleness, PositionCheck check,
                          BufferPool& pool, Clock& clock, FileSystem& fs, SnapshotWriter& snapshots,
-                         std::shared_ptr<Waker> waker)
+                         std::shared_ptr<Waker> waker, uint64_t memory_limit)
     : gate(max_staleness),
       pull(state, pool),
       push(state, clock),
-      snapshot(state, fs, snapshots, std::move(waker)) {
+      snapshot(state, fs, snapshots, std::move(waker)),
+      sweeper(state, clock, memory_limit) {
   state.ledger = PositionLedger(check);
 }
 
@@ -37,15 +50,16 @@ Lane::Lane(Endpoint& endpoint, Clock& clock, FileSystem& fs, SnapshotWriter& sna
 Lane::~Lane() = default;
 
 bool Lane::Poll(Duration timeout) {
-  const bool received = rpc_.Poll(snapshot_hurries_ ? Duration::zero() : timeout);
+  const bool received = rpc_.Poll(hurries_ ? Duration::zero() : timeout);
   if (services_ != nullptr) {
-    ContinueSnapshot();
+    const bool sweeps = services_->sweeper.Advance();
+    hurries_ = services_->snapshot.Advance() || sweeps;
+    AnswerSnapshot();
   }
   return received;
 }
 
-void Lane::ContinueSnapshot() {
-  snapshot_hurries_ = services_->snapshot.Advance();
+void Lane::AnswerSnapshot() {
   const std::optional<StatusOr<WriteSnapshotReply>> result = services_->snapshot.TakeResult();
   if (!result.has_value()) {
     return;
@@ -142,8 +156,9 @@ Status Lane::ConfigureFirst(const ConfigureRequest& config) {
   if (config.has_max_staleness()) {
     max_staleness = config.max_staleness();
   }
-  auto services = std::make_unique<Services>(max_staleness, options_.position_check, rpc_.pool(),
-                                             clock_, fs_, snapshots_, rpc_.endpoint().waker());
+  auto services =
+      std::make_unique<Services>(max_staleness, options_.position_check, rpc_.pool(), clock_, fs_,
+                                 snapshots_, rpc_.endpoint().waker(), options_.memory_limit);
   services->state.ledger.Reset(store->shard_count(), store->shards());
   services->state.store = std::move(store);
   services_ = std::move(services);
@@ -302,6 +317,7 @@ Status Lane::Restore(const Request& request) {
   AP_RETURN_IF_ERROR(request.Parse(restore));
   RestoreReply reply;
   AP_RETURN_IF_ERROR(services_->snapshot.Restore(restore, reply));
+  services_->sweeper.Restart();
   rpc_.Reply(RpcNode::AddressOf(request), reply, {});
   return Status();
 }
@@ -360,10 +376,13 @@ void Lane::Describe(LaneStatus* status) const {
     TableStatus* table = status->add_tables();
     table->set_table(id);
     table->set_rows(store.table(id).row_count());
-    table->set_bytes(store.table(id).bytes());
+    DescribeTable(store.table(id), table);
   }
   status->set_dense_floats(store.dense().floats());
   status->set_bytes(store.bytes());
+  if (options_.memory_limit > 0) {
+    status->set_memory_limit(options_.memory_limit);
+  }
   status->set_pulls_total(state.counters.pulls);
   status->set_pushes_total(state.counters.pushes);
   status->set_duplicate_pushes_total(state.counters.duplicate_pushes);

@@ -24,6 +24,7 @@
 #include "server/lane_state.h"
 #include "server/pull_service.h"
 #include "server/push_service.h"
+#include "server/row_sweeper.h"
 #include "server/snapshot_service.h"
 #include "server/tick_gate.h"
 
@@ -32,6 +33,7 @@ namespace antiphon {
 struct LaneOptions {
   Incarnation incarnation = 0;
   PositionCheck position_check = PositionCheck::kOn;
+  uint64_t memory_limit = 0;  // bytes of rows, indexes and chunks; 0: none
 };
 
 class Lane final : private RequestHandler {
@@ -61,12 +63,14 @@ class Lane final : private RequestHandler {
   // What there is only after Configure.
   struct Services {
     Services(std::optional<uint32_t> max_staleness, PositionCheck check, BufferPool& pool,
-             Clock& clock, FileSystem& fs, SnapshotWriter& snapshots, std::shared_ptr<Waker> waker);
+             Clock& clock, FileSystem& fs, SnapshotWriter& snapshots, std::shared_ptr<Waker> waker,
+             uint64_t memory_limit);
     LaneState state;
     TickGate gate;
     PullService pull;
     PushService push;
     SnapshotService snapshot;
+    RowSweeper sweeper;
   };
 
   void OnRequest(Request& request) override;
@@ -90,7 +94,7 @@ class Lane final : private RequestHandler {
   Status Explain(const Request& request);
   Status Echo(const Request& request);
 
-  void ContinueSnapshot();
+  void AnswerSnapshot();
   void Refuse(const ReplyAddress& to, const Status& status);
   Status Park(const Request& request);
   // What the news of a tick may bring: the end of a step, and answers to the parked pulls that may
@@ -106,7 +110,8 @@ class Lane final : private RequestHandler {
   std::unique_ptr<Services> services_;
   std::vector<ParkedPull> parked_;
   std::optional<ReplyAddress> snapshot_asker_;  // of the file that is being written
-  bool snapshot_hurries_ = false;               // its next slice need not wait for anything
+  // The next slice of a snapshot or of forgetting rows need not wait for anything.
+  bool hurries_ = false;
   uint64_t refused_before_configure_ = 0;
 
   // Messages of the frequent methods, kept for their memory.

@@ -5,6 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "common/base/logging.h"
+#include "common/ckpt/little_endian.h"
+
 namespace antiphon {
 
 namespace {
@@ -21,10 +24,13 @@ void AppendBytes(std::vector<std::byte>& out, std::span<const T> values) {
 
 }  // namespace
 
-LaneFileHeader MakeLaneFileHeader(const LaneState& state, uint64_t version) {
+LaneFileHeader MakeLaneFileHeader(const LaneState& state, const WriteSnapshotRequest& request) {
   const LaneStore& store = *state.store;
   LaneFileHeader header;
-  header.set_version(version);
+  header.set_version(request.version());
+  if (request.has_delta_since()) {
+    header.set_delta_since(request.delta_since());
+  }
   header.set_cluster_id(store.view().cluster_id());
   header.set_lane(store.lane());
   *header.mutable_schema() = store.schema();
@@ -84,6 +90,7 @@ LaneCut::LaneCut(LaneStore& store, CutScope scope, std::shared_ptr<LaneFile> fil
   for (TableId id = 0; id < store.table_count(); ++id) {
     row_blocks_.push_back(std::make_unique<RowBlocks>(store.table(id), *this));
     store.table(id).BeginCut(scope, *row_blocks_.back());
+    TakeTombstones(store.table(id), scope);
   }
   store.dense().BeginCut(chunks_);
 }
@@ -97,7 +104,7 @@ LaneCut::Progress LaneCut::Advance() {
   if (!HandOver()) {
     return Progress::kWaiting;
   }
-  if (AdvanceRows() || AdvanceChunks()) {
+  if (AdvanceRows() || AdvanceChunks() || AdvanceSightings()) {
     return Progress::kMore;
   }
   if (given_up_) {
@@ -127,6 +134,52 @@ bool LaneCut::AdvanceRows() {
 
 bool LaneCut::AdvanceChunks() {
   return store_.dense().AdvanceCut(kSliceBytes / sizeof(float));
+}
+
+bool LaneCut::AdvanceSightings() {
+  for (; sightings_table_ < store_.table_count(); ++sightings_table_, sightings_at_ = 0) {
+    const SightingCounter* sightings = store_.table(sightings_table_).sightings();
+    if (sightings == nullptr || sightings_at_ == sightings->bytes().size()) {
+      continue;
+    }
+    const auto all = std::as_bytes(sightings->bytes());
+    const auto part = all.subspan(sightings_at_, std::min(kSliceBytes, all.size() - sightings_at_));
+    std::vector<std::byte> payload = file_->TakeBuffer();
+    AppendBytes(payload, part);
+    Submit({.file = file_,
+            .kind = BlockKind::kSightings,
+            .subject = sightings_table_,
+            .index = static_cast<uint32_t>(sightings_at_ / kSliceBytes),
+            .count = static_cast<uint32_t>(part.size()),
+            .payload = std::move(payload)});
+    sightings_at_ += part.size();
+    return true;
+  }
+  return false;
+}
+
+void LaneCut::TakeTombstones(RowTable& table, CutScope scope) {
+  const std::optional<std::vector<Tombstone>> taken = table.TakeTombstones();
+  if (scope == CutScope::kAllRows) {
+    return;  // who reads all rows need not know which went
+  }
+  CHECK(taken.has_value());
+  const std::span<const Tombstone> all(*taken);
+  for (size_t begin = 0; begin < all.size(); begin += kMaxRowsOfABlock) {
+    const auto part = all.subspan(begin, std::min<size_t>(kMaxRowsOfABlock, all.size() - begin));
+    std::vector<std::byte> payload(part.size() * kTombstoneBytes);
+    for (size_t i = 0; i < part.size(); ++i) {
+      StoreLittle(payload, i * kTombstoneBytes, part[i].key);
+      StoreLittle(payload, i * kTombstoneBytes + sizeof(Key),
+                  static_cast<uint32_t>(part[i].reason));
+    }
+    Submit({.file = file_,
+            .kind = BlockKind::kTombstones,
+            .subject = table.table(),
+            .index = 0,
+            .count = static_cast<uint32_t>(part.size()),
+            .payload = std::move(payload)});
+  }
 }
 
 void LaneCut::TakeChunk(const DenseChunk& chunk) {

@@ -22,8 +22,8 @@
 
 namespace antiphon {
 
-// The header of the lane's file for a snapshot of this version.
-LaneFileHeader MakeLaneFileHeader(const LaneState& state, uint64_t version);
+// The header of the lane's file for what the request asks.
+LaneFileHeader MakeLaneFileHeader(const LaneState& state, const WriteSnapshotRequest& request);
 
 class LaneCut {
  public:
@@ -35,7 +35,8 @@ class LaneCut {
   // What may wait for the disk in memory, of rows that changed before their turn.
   static constexpr size_t kMaxWaitingBytes = size_t{1} << 30;
 
-  // `store` and `writer` outlive the cut.
+  // `store` and `writer` outlive the cut. Of touched rows: all tables have their tombstones, which
+  // go first into the file.
   LaneCut(LaneStore& store, CutScope scope, std::shared_ptr<LaneFile> file, SnapshotWriter& writer);
   ~LaneCut();
   LaneCut(const LaneCut&) = delete;
@@ -45,6 +46,9 @@ class LaneCut {
   // failure, nothing more comes.
   Progress Advance();
 
+  // Nothing more goes into the file. Advance still has to pass all rows.
+  void GiveUp(const Status& why);
+
   // Ok, or why the file was given up on this side.
   const Status& status() const { return status_; }
 
@@ -52,10 +56,11 @@ class LaneCut {
   class RowBlocks;
 
   void Submit(WritePiece piece);
-  bool HandOver();  // false: the writer has no room
-  void GiveUp(const Status& why);
+  bool HandOver();       // false: the writer has no room
   bool AdvanceRows();    // false: no row is left
   bool AdvanceChunks();  // false: no chunk is left
+  bool AdvanceSightings();
+  void TakeTombstones(RowTable& table, CutScope scope);
   void TakeChunk(const DenseChunk& chunk);
 
   class Chunks final : public ChunkSink {
@@ -75,6 +80,10 @@ class LaneCut {
   RingQueue<WritePiece> waiting_;  // full blocks for which the writer had no room
   size_t waiting_bytes_ = 0;
   TableId next_table_ = 0;
+  // Counters of ids without a row are no exact numbers, so they are taken when their turn comes:
+  // what was seen since the moment may be counted again by a replay, and lets in an id early.
+  TableId sightings_table_ = 0;
+  size_t sightings_at_ = 0;
   bool ended_ = false;  // the end piece is among the waiting, or was handed over
   bool given_up_ = false;
   Status status_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/ckpt/little_endian.h"
 #include "common/cluster/chunk_layout.h"
 #include "common/cluster/shard_map.h"
 #include "common/optim/loss_balance.h"
@@ -86,8 +87,24 @@ std::string NameOfRow(const RowTable& table, const RowHeader& header) {
 
 }  // namespace
 
-LaneRestorer::LaneRestorer(FileSystem& fs, LaneStore& store)
-    : fs_(fs), store_(store), table_pushes_(store.table_count(), 0) {}
+LaneRestorer::LaneRestorer(FileSystem& fs, LaneStore& store) : fs_(fs), store_(store) {}
+
+Status LaneRestorer::ReadLink(const std::string& directory, const SnapshotFiles& files) {
+  is_delta_ = links_ > 0;
+  ++links_;
+  groups_.clear();
+  table_pushes_.assign(store_.table_count(), 0);
+  shards_seen_.clear();
+  delta_keys_.assign(is_delta_ ? store_.table_count() : 0, {});
+  chunks_seen_.clear();
+  version_ = 0;
+  for (const SnapshotFile& file : files) {
+    AP_RETURN_IF_ERROR(ReadFile(directory, file));
+  }
+  AP_RETURN_IF_ERROR(EndLink().WithContext(directory));
+  version_before_ = version_;
+  return Status();
+}
 
 Status LaneRestorer::ReadFile(const std::string& directory, const SnapshotFile& file) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileReader> reader,
@@ -96,7 +113,25 @@ Status LaneRestorer::ReadFile(const std::string& directory, const SnapshotFile& 
   return header.ok() ? ReadBlocks(*reader) : header.WithContext(reader->path());
 }
 
+Status LaneRestorer::CheckPlaceInChain(const LaneFileHeader& header) {
+  if (header.has_delta_since() != is_delta_) {
+    return DataLossError(is_delta_ ? "it is of a full snapshot, expected one of a delta"
+                                   : "it is of a delta, expected one of a full snapshot");
+  }
+  if (is_delta_ && header.delta_since() != version_before_) {
+    return DataLossError("it is of a delta of version " + std::to_string(header.delta_since()) +
+                         ", expected one of version " + std::to_string(version_before_));
+  }
+  if (version_ != 0 && header.version() != version_) {
+    return DataLossError("it is of version " + std::to_string(header.version()) +
+                         ", the others are of version " + std::to_string(version_));
+  }
+  version_ = header.version();
+  return Status();
+}
+
 Status LaneRestorer::ReadHeader(const LaneFileHeader& header) {
+  AP_RETURN_IF_ERROR(CheckPlaceInChain(header));
   AP_RETURN_IF_ERROR(CheckSameModel(header.schema(), store_.schema()));
   const int tables = header.schema().tables_size();
   if (header.table_pushes_size() != tables) {
@@ -116,6 +151,9 @@ Status LaneRestorer::ReadHeader(const LaneFileHeader& header) {
                              std::to_string(store_.shard_count()));
       }
       in_file_[shard] = 1;
+      if (store_.Owns(shard)) {
+        shards_seen_.insert(shard);
+      }
     }
     groups_.push_back(group);
   }
@@ -128,10 +166,23 @@ Status LaneRestorer::ReadBlocks(LaneFileReader& reader) {
     if (!block.has_value()) {
       return Status();
     }
-    const Status read = block->kind == BlockKind::kRows ? ReadRows(*block) : ReadChunk(*block);
+    const Status read = ReadBlock(*block);
     if (!read.ok()) {
       return read.WithContext(reader.path());
     }
+  }
+}
+
+Status LaneRestorer::ReadBlock(const LaneBlock& block) {
+  switch (block.kind) {
+    case BlockKind::kRows:
+      return ReadRows(block);
+    case BlockKind::kTombstones:
+      return ReadTombstones(block);
+    case BlockKind::kSightings:
+      return ReadSightings(block);
+    default:
+      return ReadChunk(block);
   }
 }
 
@@ -168,8 +219,57 @@ Status LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record)
     return DataLossError(NameOfRow(table, header) +
                          " is infinite or NaN: the model had diverged when it was saved");
   }
-  ++rows_;
-  return table.Insert(header, floats_);
+  if (!is_delta_) {
+    return table.Insert(header, floats_);
+  }
+  if (!delta_keys_[table.table()].insert(header.key()).second) {
+    return DataLossError(NameOfRow(table, header) + " is there twice");
+  }
+  return table.Insert(header, floats_, InsertMode::kReplace);
+}
+
+Status LaneRestorer::ReadTombstones(const LaneBlock& block) {
+  AP_RETURN_IF_ERROR(store_.CheckTable(block.subject));
+  RowTable& table = store_.table(block.subject);
+  const auto name = [&](Key key) {
+    return "key " + std::to_string(key) + " of table " + std::to_string(block.subject);
+  };
+  for (size_t at = 0; at < block.payload.size(); at += kTombstoneBytes) {
+    const auto key = LoadLittle<Key>(block.payload, at);
+    const ShardId shard = store_.ShardOf(block.subject, key);
+    if (in_file_[shard] == 0) {
+      return DataLossError("the tombstone of " + name(key) + " is of shard " +
+                           std::to_string(shard) + ", which the file does not say to have");
+    }
+    if (delta_keys_[block.subject].contains(key)) {
+      return DataLossError(name(key) + " has a tombstone behind its row");
+    }
+    // A row that came and went between two snapshots was in neither: there is none to remove.
+    table.Remove(key);
+  }
+  return Status();
+}
+
+// Each part lies behind the one before. Where the job counts otherwise than the snapshot did, it
+// begins to count anew.
+Status LaneRestorer::ReadSightings(const LaneBlock& block) {
+  AP_RETURN_IF_ERROR(store_.CheckTable(block.subject));
+  sightings_read_ = block.index == 0 ? 0 : sightings_read_;
+  SightingCounter* const sightings = store_.table(block.subject).sightings();
+  if (sightings != nullptr && sightings_read_ + block.payload.size() <= sightings->bytes().size()) {
+    sightings->Merge(sightings_read_, {reinterpret_cast<const uint8_t*>(block.payload.data()),
+                                       block.payload.size()});
+  }
+  sightings_read_ += block.payload.size();
+  return Status();
+}
+
+uint64_t LaneRestorer::rows() const {
+  uint64_t rows = 0;
+  for (TableId id = 0; id < store_.table_count(); ++id) {
+    rows += store_.table(id).row_count();
+  }
+  return rows;
 }
 
 Status LaneRestorer::ReadChunk(const LaneBlock& block) {
@@ -210,7 +310,12 @@ Status LaneRestorer::ReadChunk(const LaneBlock& block) {
                                 all.subspan(block.count));
 }
 
-Status LaneRestorer::Finish() {
+Status LaneRestorer::EndLink() {
+  for (const ShardId shard : store_.shards()) {
+    if (!shards_seen_.contains(shard)) {
+      return DataLossError("shard " + std::to_string(shard) + " is in no file of the snapshot");
+    }
+  }
   // Blocks that are new to the job start as they do without a snapshot.
   size_t expected = 0;
   for (size_t i = 0; i < store_.dense().chunk_count(); ++i) {

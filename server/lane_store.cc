@@ -119,6 +119,14 @@ Status LaneStore::CheckKeys(TableId table, std::span<const Key> keys) const {
   return Status();
 }
 
+uint64_t LaneStore::used_bytes() const {
+  uint64_t bytes = dense_->bytes();
+  for (const std::unique_ptr<RowTable>& table : tables_) {
+    bytes += table->used_bytes();
+  }
+  return bytes;
+}
+
 uint64_t LaneStore::bytes() const {
   uint64_t bytes = dense_->bytes();
   for (const std::unique_ptr<RowTable>& table : tables_) {

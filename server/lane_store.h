@@ -54,8 +54,10 @@ class LaneStore {
   // The same for the first of several.
   Status CheckKeys(TableId table, std::span<const Key> keys) const;
 
-  // Of rows, indexes and chunks.
+  // Of rows, indexes, counters of ids without a row, and chunks: as much as was taken of the
+  // machine, and without the places that wait for another row.
   uint64_t bytes() const;
+  uint64_t used_bytes() const;
 
  private:
   explicit LaneStore(const ConfigureRequest& config) : config_(config) {}

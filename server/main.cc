@@ -24,6 +24,10 @@ DEFINE_string(listen, "127.0.0.1", "address that the lanes listen at; each takes
 DEFINE_uint32(lanes, 1, "threads that own shards, each with a socket of its own");
 DEFINE_uint32(register_timeout_seconds, 30, "how long the scheduler may take to answer at first");
 DEFINE_uint32(scheduler_timeout_seconds, 60, "a scheduler silent for this long is given up");
+DEFINE_uint64(
+    memory_limit_mb, 0,
+    "MiB that rows, indexes and dense blocks may take; near it new ids are admitted less and "
+    "rows with the lowest scores go; 0: no limit");
 DEFINE_bool(i_know_plaintext_is_unsafe, false,
             "allow an address that other machines can reach, without encryption");
 DEFINE_int64(replaces_pid, 0, "process on this host whose place this one takes; 0: none");
@@ -34,6 +38,7 @@ namespace {
 
 constexpr char kProgram[] = "ps_server";
 constexpr uint32_t kMaxLanes = 256;
+constexpr uint64_t kMaxMemoryMb = uint64_t{1} << 30;
 constexpr Duration kLookForSignalsEvery = std::chrono::milliseconds(100);
 constexpr uint32_t kMaxTimeoutSeconds = 24 * 3600;
 
@@ -47,6 +52,10 @@ Status CheckRange(const std::string& flag, uint32_t value, uint32_t max) {
 
 StatusOr<ServerOptions> OptionsFromFlags() {
   AP_RETURN_IF_ERROR(CheckRange("lanes", FLAGS_lanes, kMaxLanes));
+  if (FLAGS_memory_limit_mb > kMaxMemoryMb) {
+    return InvalidArgumentError("--memory_limit_mb=" + std::to_string(FLAGS_memory_limit_mb) +
+                                ", expected at most " + std::to_string(kMaxMemoryMb));
+  }
   AP_RETURN_IF_ERROR(
       CheckRange("register_timeout_seconds", FLAGS_register_timeout_seconds, kMaxTimeoutSeconds));
   AP_RETURN_IF_ERROR(
@@ -69,6 +78,7 @@ StatusOr<ServerOptions> OptionsFromFlags() {
   options.incarnation = (uint64_t{random()} << 32 | random()) | 1;
   options.host = host;
   options.pid = getpid();
+  options.memory_limit = FLAGS_memory_limit_mb << 20;
   options.register_timeout = std::chrono::seconds(FLAGS_register_timeout_seconds);
   options.scheduler_timeout = std::chrono::seconds(FLAGS_scheduler_timeout_seconds);
   options.replaces_pid = FLAGS_replaces_pid;

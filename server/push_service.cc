@@ -135,6 +135,9 @@ void PushService::DropAppliedRows(const PushRequest& request, Gradients& gradien
   size_t at = 0;
   for (const TableSlice& slice : request.tables()) {
     for (const size_t end = at + slice.count(); at < end; ++at) {
+      if (rows_[at] == nullptr) {
+        continue;  // an id that was not admitted
+      }
       const ShardId shard = state_.store->ShardOf(slice.table(), HeaderOf(rows_[at]).key());
       if (!state_.ledger.AppliesTo(shard)) {
         rows_[at] = nullptr;

@@ -34,6 +34,7 @@ class RowStore {
   // Rows lie in places, numbered from 0 in the order of memory; a place that was freed and not
   // given out again has no row.
   uint64_t place_count() const { return high_water_; }
+  bool has_free_place() const { return row_count_ < high_water_; }
   template <typename Visit>
   void ForEachPlace(uint64_t begin, uint64_t end, Visit visit) const {
     while (begin < end) {

@@ -9,6 +9,7 @@
 #include "common/base/hash.h"
 #include "common/base/logging.h"
 #include "common/cluster/shard_map.h"
+#include "server/row_score.h"
 
 namespace antiphon {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 // the fetched lines to stay in the first-level cache until they are used.
 constexpr size_t kBlock = 32;
 constexpr size_t kCacheLine = 64;
+// So few are remembered however few rows are left.
+constexpr size_t kFewTombstones = 1 << 16;
 
 template <int kIntent>
 void PrefetchBytes(const std::byte* begin, size_t bytes) {
@@ -93,7 +96,10 @@ RowTable::RowTable(const RowTableOptions& options, InitialRows initial_rows,
       layout_{.dim = optimizer_->dim(),
               .state_floats = static_cast<uint32_t>(optimizer_->state_floats())},
       store_(layout_.row_bytes()),
-      indexes_(options.shard_count) {
+      indexes_(options.shard_count),
+      admission_(options.spec.row_policy().admission(), Mix64(options.seed, options.table)),
+      has_eviction_(options.spec.row_policy().has_eviction()),
+      eviction_(options.spec.row_policy().eviction()) {
   for (const ShardId shard : options.owned_shards) {
     indexes_[shard].Open();
   }
@@ -192,7 +198,7 @@ void RowTable::Settle(Block& block, LookupMode mode) {
 // From the start: keys before this one may have moved slots since its row was fetched.
 std::byte* RowTable::FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode) {
   std::byte* const row = index.Find(key, hash, indexed_rows());
-  if (row != nullptr || mode == LookupMode::kFindOnly) {
+  if (row != nullptr || mode == LookupMode::kFindOnly || !admission_.Admit(hash, push_count_)) {
     return row;
   }
   std::byte* const added = AddRow(key, hash, index);
@@ -251,14 +257,33 @@ void RowTable::ApplyBlock(std::span<std::byte* const> rows, const float* gradien
         std::all_of(gradient, gradient + layout_.dim, [](float g) { return g == 0; });
     floats[i] = is_zero ? nullptr : FloatsOf(rows[i]);
     RowHeader& header = HeaderOf(rows[i]);
-    header.seen_and_flags = seen_and_flags;
     // Chance from the push and the key, so that it is the same on any number of lanes.
     const uint64_t random = Mix64(push_count_, header.key());
+    if (has_eviction_) {
+      DecayCounts(header, now, random);
+    }
+    header.seen_and_flags = seen_and_flags;
     header.shows = AddToCount(header.shows, counts[i] >> 16, static_cast<uint32_t>(random));
     header.clicks =
         AddToCount(header.clicks, counts[i] & 0xffff, static_cast<uint32_t>(random >> 32));
   }
   optimizer_->Apply({floats.data(), rows.size()}, gradients, push_count_);
+}
+
+void RowTable::DecayCounts(RowHeader& header, uint32_t now, uint64_t random) const {
+  if (header.last_seen() == 0 || header.last_seen() >= now) {
+    return;
+  }
+  const double factor = AgeFactor(header.last_seen(), now, eviction_.half_life_seconds());
+  header.shows = DecayedCount(header.shows, factor, Mix64(random, 1));
+  header.clicks = DecayedCount(header.clicks, factor, Mix64(random, 2));
+}
+
+void RowTable::MarkSeen(std::byte* row, uint32_t row_seconds) {
+  if (cut_.open()) {
+    cut_.Save(row);
+  }
+  HeaderOf(row).seen_and_flags = row_seconds | cut_.touched_flags();
 }
 
 // Apart from ApplyBlock, so that training without a cut does not carry its code along.
@@ -270,7 +295,7 @@ void RowTable::SaveRows(std::span<std::byte* const> rows) {
   }
 }
 
-Status RowTable::Insert(const RowHeader& header, std::span<const float> values) {
+Status RowTable::Insert(const RowHeader& header, std::span<const float> values, InsertMode mode) {
   const Key key = header.key();
   const auto name = [&] {
     return "key " + std::to_string(key) + " of table " + std::to_string(table_);
@@ -285,17 +310,18 @@ Status RowTable::Insert(const RowHeader& header, std::span<const float> values) 
   if (!index.owned()) {
     return Status(StatusCode::kWrongShard, name() + " belongs to another lane");
   }
-  if (index.Find(key, hash, indexed_rows()) != nullptr) {
+  std::byte* row = index.Find(key, hash, indexed_rows());
+  if (row != nullptr && mode == InsertMode::kNew) {
     return AlreadyExistsError(name() + " is there already");
   }
-  std::byte* const row = AddRow(key, hash, index);
+  row = row != nullptr ? row : AddRow(key, hash, index);
   HeaderOf(row) = header;
   HeaderOf(row).set_flags(cut_.untouched_flags());
   std::ranges::copy(values, FloatsOf(row));
   return Status();
 }
 
-bool RowTable::Erase(Key key) {
+bool RowTable::Remove(Key key) {
   const uint64_t hash = PlacementHash(table_, key);
   RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
   RowId id = 0;
@@ -311,8 +337,39 @@ bool RowTable::Erase(Key key) {
   return true;
 }
 
+bool RowTable::Erase(Key key, EraseReason reason) {
+  if (!Remove(key)) {
+    return false;
+  }
+  ++erased_[static_cast<size_t>(reason)];
+  if (keeps_tombstones_) {
+    tombstones_.push_back({.key = key, .reason = reason});
+    if (tombstones_.size() > kFewTombstones && tombstones_.size() > store_.row_count()) {
+      keeps_tombstones_ = false;
+      tombstones_ = {};
+    }
+  }
+  return true;
+}
+
+void RowTable::KeepTombstones() {
+  keeps_tombstones_ = true;
+  tombstones_.clear();
+}
+
+std::optional<std::vector<Tombstone>> RowTable::TakeTombstones() {
+  if (!keeps_tombstones_) {
+    return std::nullopt;
+  }
+  return std::exchange(tombstones_, {});
+}
+
+uint64_t RowTable::used_bytes() const {
+  return bytes() - (store_.place_count() - store_.row_count()) * layout_.row_bytes();
+}
+
 uint64_t RowTable::bytes() const {
-  uint64_t total = store_.bytes();
+  uint64_t total = store_.bytes() + admission_.bytes();
   for (const RowIndex& index : indexes_) {
     total += index.bytes();
   }

@@ -6,9 +6,11 @@
 // on its thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "common/optim/initializer.h"
 #include "common/optim/row_optimizer.h"
 #include "proto/parameters.pb.h"
+#include "server/row_admission.h"
 #include "server/row_cut.h"
 #include "server/row_index.h"
 #include "server/row_layout.h"
@@ -34,14 +37,28 @@ struct RowTableOptions {
 
 enum class LookupMode { kCreate, kFindOnly };
 
+// Why a row went. Numbers are part of the snapshot format.
+enum class EraseReason : uint32_t {
+  kAge = 1,     // no push had it for too long
+  kScore = 2,   // too few shows and clicks
+  kMemory = 3,  // the server has no room for all
+};
+
+struct Tombstone {
+  Key key = 0;
+  EraseReason reason = EraseReason::kAge;
+};
+
+enum class InsertMode { kNew, kReplace };
+
 class RowTable {
  public:
   // Fails when the spec's optimizer or initializer does. The rest of the schema passed CheckSchema.
   static StatusOr<std::unique_ptr<RowTable>> Create(const RowTableOptions& options);
 
-  // rows[i] becomes the row of keys[i]; a missing one is created or null, as `mode` says. A key may
-  // repeat. Returns how many keys belong to shards that this table does not own, whose rows are
-  // null: none, when the caller's cluster view is current.
+  // rows[i] becomes the row of keys[i]; a missing one is created, if the table's policy admits it,
+  // or null, as `mode` says. A key may repeat. Returns how many keys belong to shards that this
+  // table does not own, whose rows are null: none, when the caller's cluster view is current.
   size_t Lookup(std::span<const Key> keys, LookupMode mode, std::span<std::byte*> rows);
   // Looks up and copies out dim() floats of each row, one after the other; zeros for a null row.
   // In one pass, since a row that was found lies in the cache for a moment only.
@@ -63,20 +80,59 @@ class RowTable {
   void AbandonCut() { cut_.Abandon(); }
   bool cut_open() const { return cut_.open(); }
 
-  // Puts back a row of a snapshot; `values` are weights and state. kAlreadyExists for a key that is
-  // there, kInvalidArgument for another number of floats, kWrongShard for a shard of another lane.
-  Status Insert(const RowHeader& header, std::span<const float> values);
+  // Puts back a row of a snapshot; `values` are weights and state. With kNew, kAlreadyExists for a
+  // key that is there; kInvalidArgument for another number of floats, kWrongShard for a shard of
+  // another lane.
+  Status Insert(const RowHeader& header, std::span<const float> values,
+                InsertMode mode = InsertMode::kNew);
 
-  // Forgets a row, whose address is given to a later one. False when there is none.
-  bool Erase(Key key);
+  // Forgets a row, whose address is given to a later one. False when there is none. Remove says
+  // nothing of it in counters and tombstones: for what a snapshot has removed already.
+  bool Erase(Key key, EraseReason reason);
+  bool Remove(Key key);
+
+  // From now on removals are remembered for the next delta. Where they outnumber the rows that are
+  // left, a full snapshot is cheaper: they are forgotten, and TakeTombstones has nothing to give.
+  void KeepTombstones();
+  // Those since KeepTombstones or the last call; nothing when some are forgotten.
+  std::optional<std::vector<Tombstone>> TakeTombstones();
+  // Whether TakeTombstones would have something to give.
+  bool has_all_tombstones() const { return keeps_tombstones_; }
+
+  // Calls visit(row) for the rows that lie in these places; places end at place_count(). It must
+  // not add or remove rows.
+  uint64_t place_count() const { return store_.place_count(); }
+  bool has_free_place() const { return store_.has_free_place(); }
+  template <typename Visit>
+  void ForEachRow(uint64_t begin, uint64_t end, Visit visit) const {
+    store_.ForEachPlace(begin, end, [&visit](std::byte* row) {
+      if (HeaderOf(row).seen_and_flags != kFreePlace) {
+        visit(row);
+      }
+    });
+  }
+  // As if a push had the row now, without gradient and counts.
+  void MarkSeen(std::byte* row, uint32_t row_seconds);
+
+  // Which share of the new ids that the policy admits get a row: 1 unless memory is short.
+  void set_room(double share) { admission_.set_room(share); }
+  const RowAdmission& admission() const { return admission_; }
+  // The counters of ids without a row, for a snapshot; null where the policy has none.
+  SightingCounter* sightings() const { return admission_.sightings(); }
+  // The policy's, or the defaults where the table never forgets.
+  bool has_eviction() const { return has_eviction_; }
+  const Eviction& eviction() const { return eviction_; }
+  uint64_t erased(EraseReason reason) const { return erased_[static_cast<size_t>(reason)]; }
 
   TableId table() const { return table_; }
   uint32_t dim() const { return layout_.dim; }
   const RowLayout& layout() const { return layout_; }
   uint64_t row_count() const { return store_.row_count(); }
   uint64_t row_count(ShardId shard) const { return indexes_[shard].size(); }
-  // Of rows and indexes.
+  // Of rows, indexes and counters of ids without a row: as much as was taken of the machine, and
+  // without the places that wait for another row.
   uint64_t bytes() const;
+  uint64_t used_bytes() const;
 
   // How many pushes were applied; a restore sets it to where the snapshot stood.
   uint64_t push_count() const { return push_count_; }
@@ -95,6 +151,7 @@ class RowTable {
   void Settle(Block& block, LookupMode mode);
   std::byte* FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode);
   std::byte* AddRow(Key key, uint64_t hash, RowIndex& index);
+  void DecayCounts(RowHeader& header, uint32_t now, uint64_t random) const;
   void SaveRows(std::span<std::byte* const> rows);
   void ApplyBlock(std::span<std::byte* const> rows, const float* gradients, const uint32_t* counts,
                   uint32_t now);
@@ -111,7 +168,13 @@ class RowTable {
   RowStore store_;
   RowCut cut_;
   std::vector<RowIndex> indexes_;  // by shard; those of other lanes are not open
+  RowAdmission admission_;
+  bool has_eviction_;
+  Eviction eviction_;
   uint64_t push_count_ = 0;
+  std::array<uint64_t, 4> erased_ = {};  // by EraseReason
+  bool keeps_tombstones_ = false;
+  std::vector<Tombstone> tombstones_;
 };
 
 }  // namespace antiphon

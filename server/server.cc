@@ -15,7 +15,9 @@ StatusOr<std::unique_ptr<Server>> Server::Start(Transport& transport, Clock& clo
         transport.Open({.name = name, .listen_address = options.listen_addresses[i]}));
     server->lanes_.push_back(std::make_unique<LaneThread>(
         name, std::move(endpoint), clock, fs, server->snapshots_,
-        LaneOptions{.incarnation = options.incarnation, .position_check = options.position_check}));
+        LaneOptions{.incarnation = options.incarnation,
+                    .position_check = options.position_check,
+                    .memory_limit = options.memory_limit / options.listen_addresses.size()}));
   }
   SchedulerLinkOptions link;
   link.scheduler_address = options.scheduler_address;

@@ -32,6 +32,7 @@ struct ServerOptions {
   Duration register_timeout = std::chrono::seconds(30);
   Duration scheduler_timeout = std::chrono::seconds(60);
   PositionCheck position_check = PositionCheck::kOn;
+  uint64_t memory_limit = 0;  // bytes of rows, indexes and chunks of all lanes; 0: none
 };
 
 class Server {

@@ -30,8 +30,10 @@ class SnapshotService {
 
   // Begins the lane's file in an existing folder; the moment of the snapshot is this call. True
   // when the request was answered before and `reply` is that answer; false when TakeResult will
-  // have it. A repeat of the request that is being answered changes nothing; kFailedPrecondition
-  // for any other in that time.
+  // have it.  // A repeat of the request that is being answered changes nothing. One for a later
+  // version in that time means that nobody waits for the earlier: that one is given up, and the
+  // moment of the later is when it can begin. kFailedPrecondition for a delta of another snapshot
+  // than the one that was written or restored last.
   StatusOr<bool> Write(const WriteSnapshotRequest& request, WriteSnapshotReply& reply);
 
   // A slice of what Write began. True when the next one can follow at once.
@@ -55,11 +57,17 @@ class SnapshotService {
     Status cut_status;
   };
 
+  Status Begin(const WriteSnapshotRequest& request);
+  Status CheckDelta(uint64_t since) const;
+  void KeepTombstones();
+
   LaneState& state_;
   FileSystem& fs_;
   SnapshotWriter& writer_;
   const std::shared_ptr<Waker> waker_;
   std::optional<Writing> writing_;
+  std::optional<WriteSnapshotRequest> next_;  // behind it
+  uint64_t delta_base_ = 0;  // what the marks of rows and the tombstones count from; 0: nothing
   WriteSnapshotRequest last_write_;
   WriteSnapshotReply written_;  // without a file: none was written yet
   std::string last_restore_;    // the request's bytes

@@ -2,9 +2,11 @@
 //
 // Remembers the last steps of each sender, forgetting the oldest first; a push whose pull is
 // forgotten is sent again with its keys. Memory is reused, so a steady state allocates nothing.
-// Owned by one lane. What it keeps is good until a row is removed: call Clear then.
+// Owned by one lane. What it keeps is good until a row is removed: one that ForEachRow names
+// stays, or Clear is called.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -71,6 +73,28 @@ class StepHandles {
       for (Slot& slot : owner->slots) {
         if (slot.used && slot.step == step) {
           slot.used = false;
+        }
+      }
+    }
+  }
+
+  // Grows with every use; tells what was opened before and after.
+  uint64_t uses() const { return now_ + 1; }
+  void ForgetOpenedBefore(uint64_t use) {
+    for (const std::unique_ptr<Sender>& owner : senders_) {
+      for (Slot& slot : owner->slots) {
+        slot.used = slot.used && slot.opened_at >= use;
+      }
+    }
+  }
+
+  // Calls visit(row) for every row of every remembered step.
+  template <typename Visit>
+  void ForEachRow(Visit visit) const {
+    for (const std::unique_ptr<Sender>& owner : senders_) {
+      for (const Slot& slot : owner->slots) {
+        if (slot.used) {
+          std::ranges::for_each(slot.found.rows, visit);
         }
       }
     }

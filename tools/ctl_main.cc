@@ -5,12 +5,14 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "common/base/clock.h"
 #include "common/net/zmq_transport.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/snapshot_files.h"
 
 namespace antiphon {
 namespace {
@@ -75,7 +77,21 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, Ct
   return StopJob(context);
 }
 
+// `command` is snapshot ls or snapshot verify.
+StatusOr<CtlExit> RunOnFiles(const std::string& command, const Arguments& arguments) {
+  PosixFileSystem fs;
+  SystemClock clock;
+  SnapshotFilesContext context = {
+      .fs = fs, .clock = clock, .out = std::cout, .format = arguments.format};
+  return command == "ls" ? ShowSnapshots(context, arguments.directory)
+                         : VerifySnapshots(context, arguments.directory);
+}
+
 StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
+  const std::vector<CLI::App*> on_files = app.get_subcommands().front()->get_subcommands();
+  if (!on_files.empty()) {
+    return RunOnFiles(on_files.front()->get_name(), arguments);
+  }
   if (arguments.scheduler.empty()) {
     return InvalidArgumentError(
         "which cluster? give --scheduler=tcp://HOST:PORT or set ANTIPHON_SCHEDULER");
@@ -110,7 +126,14 @@ int Main(int argc, char** argv) {
   row->add_option("key", arguments.key, "decimal, or hexadecimal after 0x");
   row->add_option("--value", arguments.value, "one value of a feature, as it stands in the data");
   row->require_option(1);
-  CLI::App* snapshot = app.add_subcommand("snapshot", "write a snapshot now");
+  CLI::App* snapshot = app.add_subcommand("snapshot", "write a snapshot now, or look at some");
+  snapshot->require_subcommand(0, 1);
+  snapshot->add_subcommand("ls", "what lies in a folder of snapshots; asks no cluster")
+      ->add_option("directory", arguments.directory, "folder of snapshots")
+      ->required();
+  snapshot->add_subcommand("verify", "read every byte and name the first fault; asks no cluster")
+      ->add_option("directory", arguments.directory, "a snapshot, or a folder of snapshots")
+      ->required();
   snapshot->add_option("--dir", arguments.directory, "folder; default: the cluster's own");
   snapshot->parse_complete_callback([&] {
     if (app.count("--timeout_seconds") == 0) {

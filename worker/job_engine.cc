@@ -98,6 +98,9 @@ StatusOr<TrainingPlan> JobEngine::MakePlan() {
   plan.set_job_digest(JobDigest(job));
   plan.set_job_name(job.name());
   plan.set_job(JobText(job));
+  if (job.train_config().has_snapshot()) {
+    *plan.mutable_snapshot() = job.train_config().snapshot();
+  }
   return plan;
 }
 

@@ -48,12 +48,10 @@ StatusOr<BlockPrologue> DecodeBlockPrologue(std::span<const std::byte, kBlockPro
   switch (prologue.block.kind) {
     case BlockKind::kRows:
     case BlockKind::kChunk:
+    case BlockKind::kTombstones:
+    case BlockKind::kSightings:
     case BlockKind::kEnd:
       return prologue;
-    case BlockKind::kTombstones:
-      return UnimplementedError(
-          "a block of tombstones: this is a delta, which this version cannot "
-          "apply; restore from a full snapshot");
   }
   return UnimplementedError("a block of kind " + std::to_string(kind) +
                             ", which this version does not know");

@@ -20,13 +20,15 @@ inline constexpr size_t kBlockPrologueBytes = 32;
 // Writers aim at the first, readers refuse more than the second.
 inline constexpr size_t kBlockTargetBytes = size_t{1} << 20;
 inline constexpr size_t kMaxBlockBytes = size_t{64} << 20;
+inline constexpr size_t kTombstoneBytes = 12;  // a key, and why its row went
 
 // Numbers are part of the format.
 enum class BlockKind : uint32_t {
   kRows = 1,        // `count` rows of table `subject`
   kChunk = 2,       // chunk `index` of dense block `subject`
-  kTombstones = 3,  // keys that a delta removes; no version writes them yet
+  kTombstones = 3,  // `count` keys of table `subject` that a delta removes, before its rows
   kEnd = 4,         // the totals of the file; nothing follows
+  kSightings = 5,   // part `index` of the counters of ids without a row of table `subject`
 };
 
 // The payload belongs to whoever filled the struct in.

@@ -6,6 +6,17 @@
 
 namespace antiphon {
 
+namespace {
+
+// Of a LaneFileTotals or a SnapshotFile.
+template <typename Message>
+std::string Counts(const Message& message) {
+  return std::to_string(message.rows()) + " rows, " + std::to_string(message.chunks()) +
+         " chunks, " + std::to_string(message.tombstones()) + " tombstones";
+}
+
+}  // namespace
+
 StatusOr<std::unique_ptr<LaneFileReader>> LaneFileReader::Open(FileSystem& fs,
                                                                const std::string& directory,
                                                                const SnapshotFile& expected) {
@@ -58,8 +69,13 @@ StatusOr<std::optional<LaneBlock>> LaneFileReader::NextChecked() {
   }
   payload_.resize(prologue.payload_bytes);
   AP_RETURN_IF_ERROR(ReadExactly(payload_));
-  if (Crc32c(payload_) != prologue.payload_crc32c) {
-    return DataLossError("the checksum of the block does not match");
+  if (const uint32_t crc32c = Crc32c(payload_); crc32c != prologue.payload_crc32c) {
+    return DataLossError("the checksum of block " + std::to_string(seen_.blocks()) + " (kind " +
+                         std::to_string(static_cast<uint32_t>(prologue.block.kind)) + ", subject " +
+                         std::to_string(prologue.block.subject) + ", " +
+                         std::to_string(prologue.payload_bytes) + " bytes) is " +
+                         std::to_string(crc32c) + ", expected " +
+                         std::to_string(prologue.payload_crc32c));
   }
   LaneBlock block = prologue.block;
   block.payload = payload_;
@@ -69,16 +85,41 @@ StatusOr<std::optional<LaneBlock>> LaneFileReader::NextChecked() {
     ended_ = true;
     return std::optional<LaneBlock>();
   }
-  if (block.kind == BlockKind::kRows) {
-    if (block.count == 0 || block.payload.size() % block.count != 0) {
-      return DataLossError(std::to_string(block.payload.size()) + " bytes do not hold " +
-                           std::to_string(block.count) + " rows of one size");
-    }
-    seen_.set_rows(seen_.rows() + block.count);
-  } else {
-    seen_.set_chunks(seen_.chunks() + 1);
-  }
+  AP_RETURN_IF_ERROR(Count(block));
   return std::optional<LaneBlock>(block);
+}
+
+Status LaneFileReader::Count(const LaneBlock& block) {
+  if (block.kind == BlockKind::kChunk) {
+    seen_.set_chunks(seen_.chunks() + 1);
+    return Status();
+  }
+  if (block.kind == BlockKind::kSightings) {
+    return block.count == block.payload.size()
+               ? Status()
+               : DataLossError(std::to_string(block.count) + " counters have " +
+                               std::to_string(block.payload.size()) + " bytes");
+  }
+  const bool is_rows = block.kind == BlockKind::kRows;
+  if (block.count == 0 || block.payload.size() % block.count != 0) {
+    return DataLossError(std::to_string(block.payload.size()) + " bytes do not hold " +
+                         std::to_string(block.count) +
+                         (is_rows ? " rows of one size" : " tombstones"));
+  }
+  if (is_rows) {
+    seen_.set_rows(seen_.rows() + block.count);
+    return Status();
+  }
+  if (!header_.has_delta_since()) {
+    return DataLossError("a full snapshot has tombstones");
+  }
+  if (block.payload.size() != block.count * kTombstoneBytes) {
+    return DataLossError(std::to_string(block.count) + " tombstones have " +
+                         std::to_string(block.payload.size()) + " bytes, expected " +
+                         std::to_string(kTombstoneBytes) + " each");
+  }
+  seen_.set_tombstones(seen_.tombstones() + block.count);
+  return Status();
 }
 
 Status LaneFileReader::CheckEnd(std::span<const std::byte> payload) const {
@@ -87,21 +128,18 @@ Status LaneFileReader::CheckEnd(std::span<const std::byte> payload) const {
     return DataLossError("the end block is no protobuf message of its kind");
   }
   if (totals.rows() != seen_.rows() || totals.chunks() != seen_.chunks() ||
-      totals.blocks() != seen_.blocks()) {
-    return DataLossError("the end block counts " + std::to_string(totals.rows()) + " rows, " +
-                         std::to_string(totals.chunks()) + " chunks and " +
+      totals.tombstones() != seen_.tombstones() || totals.blocks() != seen_.blocks()) {
+    return DataLossError("the end block counts " + Counts(totals) + " and " +
                          std::to_string(totals.blocks()) + " blocks; the file has " +
-                         std::to_string(seen_.rows()) + ", " + std::to_string(seen_.chunks()) +
-                         " and " + std::to_string(seen_.blocks()));
+                         Counts(seen_) + " and " + std::to_string(seen_.blocks()) + " blocks");
   }
   if (offset_ != file_->size()) {
     return DataLossError(std::to_string(file_->size() - offset_) + " bytes follow the end block");
   }
-  if (seen_.rows() != expected_.rows() || seen_.chunks() != expected_.chunks()) {
-    return DataLossError("the file has " + std::to_string(seen_.rows()) + " rows and " +
-                         std::to_string(seen_.chunks()) + " chunks, the manifest says " +
-                         std::to_string(expected_.rows()) + " and " +
-                         std::to_string(expected_.chunks()));
+  if (seen_.rows() != expected_.rows() || seen_.chunks() != expected_.chunks() ||
+      seen_.tombstones() != expected_.tombstones()) {
+    return DataLossError("the file has " + Counts(seen_) + ", the manifest says " +
+                         Counts(expected_));
   }
   if (crc32c_ != expected_.crc32c()) {
     return DataLossError(

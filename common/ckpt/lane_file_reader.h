@@ -33,8 +33,8 @@ class LaneFileReader {
   const LaneFileHeader& header() const { return header_; }
   const std::string& path() const { return path_; }
 
-  // The next rows or chunk; its payload is good until the next call. Nothing at the end of a good
-  // file.
+  // The next block but the end; its payload is good until the next call. Nothing at the end
+  // of a good file.
   StatusOr<std::optional<LaneBlock>> Next();
 
  private:
@@ -44,6 +44,7 @@ class LaneFileReader {
   Status ReadHeader();
   Status ReadExactly(std::span<std::byte> out);
   StatusOr<std::optional<LaneBlock>> NextChecked();
+  Status Count(const LaneBlock& block);
   Status CheckEnd(std::span<const std::byte> payload) const;
   Status AtBlock(const Status& status) const;  // with the file and the offset
 

@@ -34,11 +34,13 @@ LaneFileWriter::~LaneFileWriter() {
 }
 
 Status LaneFileWriter::Append(const LaneBlock& block) {
-  CHECK(block.kind == BlockKind::kRows || block.kind == BlockKind::kChunk);
+  CHECK(block.kind != BlockKind::kEnd);
   CHECK_LE(block.payload.size(), kMaxBlockBytes);
   if (block.kind == BlockKind::kRows) {
     summary_.set_rows(summary_.rows() + block.count);
-  } else {
+  } else if (block.kind == BlockKind::kTombstones) {
+    summary_.set_tombstones(summary_.tombstones() + block.count);
+  } else if (block.kind == BlockKind::kChunk) {
     summary_.set_chunks(summary_.chunks() + 1);
   }
   return WriteBlock(block);
@@ -48,6 +50,9 @@ StatusOr<SnapshotFile> LaneFileWriter::Finish() {
   LaneFileTotals totals;
   totals.set_rows(summary_.rows());
   totals.set_chunks(summary_.chunks());
+  if (summary_.has_tombstones()) {
+    totals.set_tombstones(summary_.tombstones());
+  }
   totals.set_blocks(blocks_ + 1);
   const std::string payload = totals.SerializeAsString();
   AP_RETURN_IF_ERROR(

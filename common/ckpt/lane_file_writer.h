@@ -27,7 +27,8 @@ class LaneFileWriter {
   LaneFileWriter(const LaneFileWriter&) = delete;
   LaneFileWriter& operator=(const LaneFileWriter&) = delete;
 
-  // Rows or a chunk, with a payload of at most kMaxBlockBytes. After an error the file is lost.
+  // Anything but the end, with a payload of at most kMaxBlockBytes. After an error the file
+  // is lost.
   Status Append(const LaneBlock& block);
 
   // Ends the file and makes it durable. Called once, last.

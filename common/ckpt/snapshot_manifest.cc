@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/crc32c.h"
 #include "common/base/logging.h"
 #include "common/base/text.h"
 #include "common/ckpt/lane_file_reader.h"
@@ -20,10 +21,6 @@ constexpr std::string_view kFolderPrefix = "snapshot-";
 constexpr SealKind kManifestKind = {
     .magic = "APMANI\r\n", .format = kSnapshotFormat, .max_bytes = uint64_t{256} << 20};
 
-std::string ManifestPath(const std::string& folder) {
-  return folder + "/" + std::string(kManifestName);
-}
-
 // A name that a hostile manifest cannot lead out of the folder with.
 Status CheckFileName(const std::string& name) {
   const bool is_plain = !name.empty() && name != "." && name != ".." &&
@@ -37,8 +34,13 @@ Status CheckManifest(const SnapshotManifest& manifest) {
     return UnimplementedError("format " + std::to_string(manifest.format()) +
                               ", this version reads format " + std::to_string(kSnapshotFormat));
   }
-  if (manifest.kind() != SnapshotManifest::FULL) {
-    return UnimplementedError("a delta, which this version cannot apply; give a full snapshot");
+  const bool is_delta = manifest.kind() == SnapshotManifest::DELTA;
+  if (is_delta && (manifest.base_version() > manifest.predecessor_version() ||
+                   manifest.predecessor_version() >= manifest.version())) {
+    return DataLossError(
+        "version " + std::to_string(manifest.version()) + " is a delta of version " +
+        std::to_string(manifest.predecessor_version()) + " on top of version " +
+        std::to_string(manifest.base_version()) + ", expected each below the one before");
   }
   if (manifest.files().empty()) {
     return DataLossError("it names no file");
@@ -53,16 +55,34 @@ Status CheckManifest(const SnapshotManifest& manifest) {
   return Status();
 }
 
-std::optional<uint64_t> VersionOfFolder(std::string_view name) {
-  if (!name.starts_with(kFolderPrefix)) {
-    return std::nullopt;
+// Where a file of the snapshot stands among the others: by its header alone.
+Status CheckHeader(const LaneFileHeader& header, const SnapshotManifest& manifest,
+                   std::set<ShardId>& shards) {
+  const auto differs = [](const std::string& what, uint64_t theirs, uint64_t ours) {
+    return DataLossError("its header says " + what + " " + std::to_string(theirs) +
+                         ", the manifest " + std::to_string(ours));
+  };
+  if (header.version() != manifest.version()) {
+    return differs("version", header.version(), manifest.version());
   }
-  return ParseUint(name.substr(kFolderPrefix.size()));
+  if (header.delta_since() != manifest.predecessor_version()) {
+    return differs("that it is a delta of", header.delta_since(), manifest.predecessor_version());
+  }
+  for (const PositionGroup& group : header.groups()) {
+    for (const ShardId shard : group.shards()) {
+      if (!shards.insert(shard).second) {
+        return DataLossError("shard " + std::to_string(shard) + " is in another file too");
+      }
+    }
+  }
+  return Status();
 }
 
-Status ReadToEnd(FileSystem& fs, const std::string& folder, const SnapshotFile& file) {
+Status ReadToEnd(FileSystem& fs, const std::string& folder, const SnapshotFile& file,
+                 const SnapshotManifest& manifest, std::set<ShardId>& shards) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileReader> reader,
                       LaneFileReader::Open(fs, folder, file));
+  AP_RETURN_IF_ERROR(CheckHeader(reader->header(), manifest, shards).WithContext(reader->path()));
   while (true) {
     AP_ASSIGN_OR_RETURN(const std::optional<LaneBlock> block, reader->Next());
     if (!block.has_value()) {
@@ -77,17 +97,31 @@ std::string SnapshotFolder(const std::string& directory, uint64_t version) {
   return directory + "/" + std::string(kFolderPrefix) + std::to_string(version);
 }
 
+std::optional<uint64_t> VersionOfFolder(std::string_view name) {
+  if (!name.starts_with(kFolderPrefix)) {
+    return std::nullopt;
+  }
+  return ParseUint(name.substr(kFolderPrefix.size()));
+}
+
+std::string ManifestPath(const std::string& folder) {
+  return folder + "/" + std::string(kManifestName);
+}
+
 std::string LaneFileName(LaneId lane) {
   return "lane-" + std::to_string(lane) + ".aps";
 }
 
-Status WriteManifest(FileSystem& fs, const std::string& folder, SnapshotManifest manifest) {
+StatusOr<uint32_t> WriteManifest(FileSystem& fs, const std::string& folder,
+                                 SnapshotManifest manifest) {
   manifest.set_format(kSnapshotFormat);
   AP_ASSIGN_OR_RETURN(const std::string sealed, SealMessage(kManifestKind, manifest));
-  return WriteFileAtomically(fs, ManifestPath(folder), sealed);
+  AP_RETURN_IF_ERROR(WriteFileAtomically(fs, ManifestPath(folder), sealed));
+  return Crc32c(std::as_bytes(std::span(sealed)));
 }
 
-StatusOr<SnapshotManifest> ReadManifest(FileSystem& fs, const std::string& folder) {
+StatusOr<SnapshotManifest> ReadManifest(FileSystem& fs, const std::string& folder,
+                                        uint32_t* crc32c) {
   const std::string path = ManifestPath(folder);
   AP_ASSIGN_OR_RETURN(const std::string contents,
                       ReadWholeFile(fs, path, kSealBytes + kManifestKind.max_bytes));
@@ -108,12 +142,21 @@ StatusOr<SnapshotManifest> ReadManifest(FileSystem& fs, const std::string& folde
   if (!checked.ok()) {
     return checked.WithContext(path);
   }
+  if (crc32c != nullptr) {
+    *crc32c = Crc32c(bytes);
+  }
   return manifest;
 }
 
 Status VerifySnapshot(FileSystem& fs, const std::string& folder, const SnapshotManifest& manifest) {
+  std::set<ShardId> shards;
   for (const SnapshotFile& file : manifest.files()) {
-    AP_RETURN_IF_ERROR(ReadToEnd(fs, folder, file));
+    AP_RETURN_IF_ERROR(ReadToEnd(fs, folder, file, manifest, shards));
+  }
+  const uint32_t expected = manifest.plan().schema().shard_count();
+  if (manifest.has_plan() && shards.size() != expected) {
+    return DataLossError(folder + ": its files have " + std::to_string(shards.size()) +
+                         " shards, the plan has " + std::to_string(expected));
   }
   return Status();
 }

@@ -1,6 +1,7 @@
 #include "common/cluster/chunk_layout.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "common/base/logging.h"
@@ -38,6 +39,32 @@ Status CheckSegments(const TableSpec& table) {
   return Status();
 }
 
+Status CheckRowPolicy(const TableSpec& table) {
+  constexpr uint64_t kMaxHalveAfter = uint64_t{1} << 32;
+  // server/sighting_counter.h counts so far.
+  constexpr uint32_t kMaxMinCount = 15;
+  const std::string of = " of the row_policy of table '" + table.name() + "'";
+  const Admission& admission = table.row_policy().admission();
+  const Eviction& eviction = table.row_policy().eviction();
+  AP_RETURN_IF_ERROR(CheckRange("min_count" + of, admission.min_count(), kMaxMinCount));
+  AP_RETURN_IF_ERROR(CheckRange("halve_after" + of, admission.halve_after(), kMaxHalveAfter));
+  AP_RETURN_IF_ERROR(CheckRange("half_life_seconds" + of, eviction.half_life_seconds(),
+                                std::numeric_limits<uint32_t>::max()));
+  if (!(admission.probability() > 0 && admission.probability() <= 1)) {
+    return InvalidArgumentError("probability" + of + " is " +
+                                std::to_string(admission.probability()) +
+                                ", expected more than 0, at most 1");
+  }
+  for (const float value :
+       {eviction.min_score(), eviction.show_weight(), eviction.click_weight()}) {
+    if (!(value >= 0 && value < std::numeric_limits<float>::infinity())) {
+      return InvalidArgumentError("min_score, show_weight or click_weight" + of + " is " +
+                                  std::to_string(value) + ", expected 0 or more");
+    }
+  }
+  return Status();
+}
+
 }  // namespace
 
 uint64_t BlockFloats(const BlockSpec& block) {
@@ -54,6 +81,7 @@ Status CheckSchema(const ParameterSchema& schema) {
   for (const TableSpec& table : schema.tables()) {
     AP_RETURN_IF_ERROR(CheckRange("dim of table '" + table.name() + "'", table.dim(), kMaxDim));
     AP_RETURN_IF_ERROR(CheckSegments(table));
+    AP_RETURN_IF_ERROR(CheckRowPolicy(table));
   }
   for (const BlockSpec& block : schema.blocks()) {
     AP_RETURN_IF_ERROR(CheckRange("number of floats of block '" + block.name() + "'",

@@ -76,6 +76,21 @@ void CheckIdSource(const FeatureConfig& feature, const std::string& path, FieldC
   checks.Distinct(path + ".vocab_list", {feature.vocab_list().begin(), feature.vocab_list().end()});
 }
 
+void CheckRowPolicy(const RowPolicy& policy, const std::string& path, FieldChecks& checks) {
+  constexpr uint64_t kHighest = std::numeric_limits<uint32_t>::max();
+  const Admission& admission = policy.admission();
+  checks.Range(path + ".admission.min_count", uint64_t{admission.min_count()}, 1, 15);
+  checks.Range(path + ".admission.halve_after", admission.halve_after(), 1, kHighest);
+  if (!(admission.probability() > 0 && admission.probability() <= 1)) {
+    checks.Add(path + ".admission.probability", "expected more than 0, at most 1");
+  }
+  const Eviction& eviction = policy.eviction();
+  checks.Range(path + ".eviction.half_life_seconds", eviction.half_life_seconds(), 1, kHighest);
+  if (!(eviction.min_score() >= 0 && eviction.show_weight() >= 0 && eviction.click_weight() >= 0)) {
+    checks.Add(path + ".eviction", "expected min_score, show_weight and click_weight of 0 or more");
+  }
+}
+
 void CheckTable(const FeatureConfig& feature, const std::string& path, FieldChecks& checks) {
   if (!feature.has_embedding_dim()) {
     checks.Add(path, "has no embedding_dim, expected 1 to " + std::to_string(kMaxDim));
@@ -89,6 +104,7 @@ void CheckTable(const FeatureConfig& feature, const std::string& path, FieldChec
   if (feature.has_optimizer_config()) {
     checks.Optimizer(path + ".optimizer_config", feature.optimizer_config());
   }
+  CheckRowPolicy(feature.row_policy(), path + ".row_policy", checks);
 }
 
 void CheckTags(const FeatureConfig& feature, const std::string& path, FieldChecks& checks) {
@@ -177,8 +193,9 @@ void CheckCategorical(const FeatureConfig& feature, const std::string& path, Fie
 
 void CheckNumeric(const FeatureConfig& feature, const std::string& path, FieldChecks& checks) {
   static constexpr const char* kCategoricalOnly[] = {
-      "hash_bucket_size", "num_buckets",   "vocab_list",  "vocab_file",       "vocab_from_data",
-      "kv_separator",     "embedding_dim", "initializer", "optimizer_config", "embedding_name"};
+      "hash_bucket_size", "num_buckets",    "vocab_list",    "vocab_file",
+      "vocab_from_data",  "kv_separator",   "embedding_dim", "initializer",
+      "optimizer_config", "embedding_name", "row_policy"};
   RefuseFields(feature, path, "a RawFeature without boundaries", kCategoricalOnly, checks);
   checks.Range(path + ".raw_input_dim", uint64_t{feature.raw_input_dim()}, 1, kMaxDim);
   if (feature.separator().empty()) {
@@ -204,6 +221,9 @@ void CheckSharedTable(const FeatureConfig& first, const FeatureConfig& second,
   }
   if (text(first.optimizer_config()) != text(second.optimizer_config())) {
     checks.Add(path + ".optimizer_config", "expected the same" + with);
+  }
+  if (text(first.row_policy()) != text(second.row_policy())) {
+    checks.Add(path + ".row_policy", "expected the same" + with);
   }
   const auto ids = [](const FeatureConfig& feature) {
     FeatureConfig source;

@@ -23,6 +23,8 @@ constexpr uint64_t kMaxShards = 1 << 16;
 constexpr uint64_t kMaxPullAhead = 64;
 constexpr uint64_t kMaxPrefetch = 1024;
 constexpr uint64_t kMaxStaleness = 1'000'000;
+constexpr uint64_t kMaxDeltasBetweenFull = 1000;  // as many as a chain may have
+constexpr uint64_t kMaxSnapshotsKept = 1'000'000;
 constexpr int kMaxScenes = 4096;
 constexpr int kMaxInputFields = 65536;
 
@@ -96,6 +98,10 @@ void CheckTrainConfig(const TrainConfig& train, FieldChecks& checks) {
                    (count == 1 ? "add a second optimizer_config for the dense part"
                                : "expected another one for the dense part"));
   }
+  const SnapshotPolicy& snapshot = train.snapshot();
+  checks.Range("train_config.snapshot.deltas_between_full",
+               uint64_t{snapshot.deltas_between_full()}, 0, kMaxDeltasBetweenFull);
+  checks.Range("train_config.snapshot.keep", uint64_t{snapshot.keep()}, 1, kMaxSnapshotsKept);
   checks.Range("train_config.gradient_clipping_by_norm", train.gradient_clipping_by_norm(), 0, 1e9);
   CheckConsistency(train, checks);
 }

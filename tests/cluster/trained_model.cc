@@ -159,6 +159,9 @@ TrainedModel ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
         model.chunks[{content.subject, content.index}].assign(bytes, content.payload.size());
         continue;
       }
+      if (content.kind != BlockKind::kRows) {
+        continue;
+      }
       const size_t stride = content.payload.size() / content.count;
       for (uint32_t i = 0; i < content.count; ++i, bytes += stride) {
         Key key = 0;

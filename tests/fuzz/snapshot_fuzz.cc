@@ -16,6 +16,7 @@
 #include "common/ckpt/lane_block.h"
 #include "common/ckpt/lane_file_reader.h"
 #include "common/ckpt/sealed_message.h"
+#include "common/ckpt/snapshot_chain.h"
 #include "common/ckpt/snapshot_manifest.h"
 #include "tests/support/memory_file_system.h"
 
@@ -84,6 +85,7 @@ void Try(std::span<const std::byte> file) {
   const StatusOr<SnapshotManifest> manifest = ReadManifest(fs, kFolder);
   if (manifest.ok()) {
     VerifySnapshot(fs, kFolder, *manifest).IgnoreError();
+    ReadChain(fs, kFolder).status().IgnoreError();
   }
 }
 

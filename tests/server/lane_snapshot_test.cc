@@ -379,6 +379,30 @@ TEST_F(LaneSnapshotTest, ShowsTheMomentOfTheRequest) {
               ElementsAre(10));
 }
 
+// The scheduler gave a round up and began another; the lane had not come to the end of its file.
+TEST_F(LaneSnapshotTest, WritesTheLaterOfTwoSnapshots) {
+  TestLanes lanes(1, fs_);
+  lanes.Configure();
+  Train(lanes, 0, 0, 10);
+  WriteSnapshotRequest first;
+  first.set_directory(kFolder);
+  first.set_version(1);
+  WriteSnapshotRequest second;
+  second.set_directory("/snaps/snapshot-2");
+  second.set_version(2);
+  ASSERT_TRUE(fs_.MakeDirectories(second.directory()).ok());
+  Answer of_first;
+  Answer of_second;
+
+  lanes.ann.Send(0, METHOD_WRITE_SNAPSHOT, first, {}, of_first);
+  lanes.ann.Send(0, METHOD_WRITE_SNAPSHOT, second, {}, of_second);
+  lanes.Run();
+
+  EXPECT_EQ(of_first.count, 0);
+  EXPECT_GT(of_second.Parse<WriteSnapshotReply>().file().rows(), 0U);
+  EXPECT_FALSE(fs_.Exists(std::string(kFolder) + "/lane-0.aps"));
+}
+
 // The checker bites: without the position check a repeated batch counts twice.
 TEST_F(LaneSnapshotTest, WithoutThePositionCheckABatchCountsTwice) {
   TestLanes checked(1, fs_);

@@ -184,7 +184,7 @@ TEST(RowTableTest, FollowsAMapThroughRandomOperations) {
       }
     }
     for (const Key key : RandomKeys(rng.Next(), 50, 8000)) {
-      ASSERT_EQ(table->Erase(key), expected.erase(key) == 1);
+      ASSERT_EQ(table->Erase(key, EraseReason::kAge), expected.erase(key) == 1);
     }
     ASSERT_EQ(table->row_count(), expected.size());
   }
@@ -329,8 +329,8 @@ TEST(RowTableTest, AnErasedRowStartsAgain) {
   Train(*table, {7});
   EXPECT_NE(WeightsOf(*table, {7}), initial);
 
-  EXPECT_TRUE(table->Erase(7));
-  EXPECT_FALSE(table->Erase(7));
+  EXPECT_TRUE(table->Erase(7, EraseReason::kAge));
+  EXPECT_FALSE(table->Erase(7, EraseReason::kAge));
   LookupAll(*table, {7}, LookupMode::kCreate);
 
   EXPECT_EQ(WeightsOf(*table, {7}), initial);
@@ -408,7 +408,7 @@ TEST(RowTableTest, CutsAreTheTableAtTheirMomentWhateverHappensMeanwhile) {
       const std::vector<Key> keys = RandomKeys(rng.Next(), 1 + rng.Below(60), 3000);
       if (rng.Below(4) == 0) {
         for (const Key key : keys) {
-          table->Erase(key);
+          table->Erase(key, EraseReason::kAge);
         }
       } else {
         Train(*table, keys);

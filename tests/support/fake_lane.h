@@ -54,6 +54,7 @@ class FakeLane final : public RequestHandler {
 
   // From now on this method is answered with an error.
   void FailWith(Method method, const Status& status) { failures_[method] = status; }
+  void FailNoMore(Method method) { failures_.erase(method); }
   // From now on this method gets no answer.
   void HoldBack(Method method) { held_back_.insert(method); }
   void LetGo(Method method) { held_back_.erase(method); }
@@ -62,11 +63,11 @@ class FakeLane final : public RequestHandler {
   const ConfigureRequest& configured() const { return configured_; }
   const SetMembersRequest& members() const { return members_; }
   const RestoreRequest& restored() const { return restored_; }
+  const WriteSnapshotRequest& last_write() const { return last_write_; }
 
  private:
   void WriteSnapshot(const Request& request, const ReplyAddress& to) {
-    WriteSnapshotRequest meta;
-    CHECK(request.Parse(meta).ok());
+    CHECK(request.Parse(last_write_).ok());
     WriteSnapshotReply reply;
     reply.mutable_file()->set_name("lane-" + std::to_string(configured_.lane()) + ".aps");
     reply.mutable_file()->set_rows(10);
@@ -81,6 +82,7 @@ class FakeLane final : public RequestHandler {
   ConfigureRequest configured_;
   SetMembersRequest members_;
   RestoreRequest restored_;
+  WriteSnapshotRequest last_write_;
   std::set<Method> held_back_;
 };
 

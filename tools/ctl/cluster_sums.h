@@ -13,7 +13,27 @@ struct TableSum {
   uint32_t dim = 0;
   uint64_t rows = 0;
   uint64_t bytes = 0;
+  // Over the life of the servers: new ids that got a row, sightings that got none, rows forgotten.
+  uint64_t admitted = 0;
+  uint64_t refused_by_count = 0;
+  uint64_t refused_by_chance = 0;
+  uint64_t refused_by_memory = 0;
+  uint64_t evicted_by_age = 0;
+  uint64_t evicted_by_score = 0;
+  uint64_t evicted_by_memory = 0;
 };
+
+inline void AddTo(TableSum& sum, const TableStatus& table) {
+  sum.rows += table.rows();
+  sum.bytes += table.bytes();
+  sum.admitted += table.admitted_total();
+  sum.refused_by_count += table.refused_by_count_total();
+  sum.refused_by_chance += table.refused_by_chance_total();
+  sum.refused_by_memory += table.refused_by_memory_total();
+  sum.evicted_by_age += table.evicted_by_age_total();
+  sum.evicted_by_score += table.evicted_by_score_total();
+  sum.evicted_by_memory += table.evicted_by_memory_total();
+}
 
 inline std::vector<TableSum> SumTables(const ClusterStatus& status) {
   std::vector<TableSum> sums(static_cast<size_t>(status.table_names_size()));
@@ -25,8 +45,7 @@ inline std::vector<TableSum> SumTables(const ClusterStatus& status) {
     for (const LaneStatus& lane : node.lanes()) {
       for (const TableStatus& table : lane.tables()) {
         if (table.table() < sums.size()) {
-          sums[table.table()].rows += table.rows();
-          sums[table.table()].bytes += table.bytes();
+          AddTo(sums[table.table()], table);
         }
       }
     }

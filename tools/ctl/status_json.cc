@@ -82,8 +82,19 @@ Json PartitionJson(const PartitionStatus& partition) {
 Json TablesArray(const ClusterStatus& status) {
   Json tables = Json::array();
   for (const TableSum& sum : SumTables(status)) {
-    tables.push_back(
-        {{"table", sum.name}, {"dim", sum.dim}, {"rows", sum.rows}, {"bytes", sum.bytes}});
+    tables.push_back({{"table", sum.name},
+                      {"dim", sum.dim},
+                      {"rows", sum.rows},
+                      {"bytes", sum.bytes},
+                      {"admitted", sum.admitted},
+                      {"refused",
+                       {{"count", sum.refused_by_count},
+                        {"chance", sum.refused_by_chance},
+                        {"memory", sum.refused_by_memory}}},
+                      {"evicted",
+                       {{"age", sum.evicted_by_age},
+                        {"score", sum.evicted_by_score},
+                        {"memory", sum.evicted_by_memory}}}});
   }
   return tables;
 }
@@ -176,6 +187,11 @@ std::string StatusJson(const ClusterStatus& status) {
   if (!status.last_snapshot().empty()) {
     json["last_snapshot"] = {{"directory", status.last_snapshot()},
                              {"written_seconds", status.last_snapshot_seconds()}};
+  }
+  if (status.snapshots_failed() > 0) {
+    json["snapshots_failed"] = {{"count", status.snapshots_failed()},
+                                {"since_seconds", status.snapshots_fail_since_seconds()},
+                                {"reason", status.snapshot_failure()}};
   }
   for (const NodeStatus& node : status.nodes()) {
     json["nodes"].push_back(NodeJson(node, status.view()));

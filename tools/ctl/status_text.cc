@@ -49,6 +49,10 @@ std::string HeadText(const ClusterStatus& status, int64_t wall_seconds) {
   for (const std::string& alarm : status.alarms()) {
     text += "alarm: " + alarm + "\n";
   }
+  if (status.snapshots_failed() > 0) {
+    text += "snapshots fail since " + AgoText(status.snapshots_fail_since_seconds(), wall_seconds) +
+            " (" + Number(status.snapshots_failed()) + "): " + status.snapshot_failure() + "\n";
+  }
   return text;
 }
 
@@ -178,7 +182,7 @@ bool IsDegraded(const ClusterStatus& status) {
         worker_lives || (node.role() == ROLE_WORKER && node.health() == NodeStatus::ALIVE);
   }
   return status.state() == JOB_FAILED || status.alarms_size() > 0 ||
-         (status.state() == JOB_RUNNING && !worker_lives);
+         status.snapshots_failed() > 0 || (status.state() == JOB_RUNNING && !worker_lives);
 }
 
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {
@@ -207,9 +211,17 @@ std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds) {
 }
 
 std::string TablesText(const ClusterStatus& status) {
-  TextTable table({"TABLE", "DIM", "ROWS", "BYTES"}, 1);
+  // REFUSED and EVICTED are sums; behind them is what they are made of.
+  TextTable table({"TABLE", "DIM", "ROWS", "BYTES", "ADMITTED", "REFUSED", "COUNT", "CHANCE",
+                   "MEMORY", "EVICTED", "AGE", "SCORE", "MEMORY"},
+                  1);
   for (const TableSum& sum : SumTables(status)) {
-    table.AddRow({sum.name, Number(sum.dim), Number(sum.rows), FormatBytes(sum.bytes)});
+    table.AddRow(
+        {sum.name, Number(sum.dim), Number(sum.rows), FormatBytes(sum.bytes), Number(sum.admitted),
+         Number(sum.refused_by_count + sum.refused_by_chance + sum.refused_by_memory),
+         Number(sum.refused_by_count), Number(sum.refused_by_chance), Number(sum.refused_by_memory),
+         Number(sum.evicted_by_age + sum.evicted_by_score + sum.evicted_by_memory),
+         Number(sum.evicted_by_age), Number(sum.evicted_by_score), Number(sum.evicted_by_memory)});
   }
   return table.ToString();
 }

@@ -10,8 +10,8 @@
 
 namespace antiphon {
 
-// Whether something needs a person: the job failed, a node is dead, nobody
-// trains, or a drift alarm is raised.
+// Whether something needs a person: the job failed, a node is dead, nobody trains, snapshots fail,
+// or a drift alarm is raised.
 bool IsDegraded(const ClusterStatus& status);
 
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds);

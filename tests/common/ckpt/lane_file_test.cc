@@ -111,7 +111,7 @@ TEST_F(LaneFileTest, RefusesOtherCountsThanTheManifestSays) {
   SnapshotFile file = WriteSmall();
   file.set_rows(4);
 
-  EXPECT_THAT(ReadStatus(file).message(), HasSubstr("3 rows and 1 chunks"));
+  EXPECT_THAT(ReadStatus(file).message(), HasSubstr("3 rows, 1 chunks"));
 }
 
 TEST_F(LaneFileTest, NamesFileAndOffsetOfTheDamage) {

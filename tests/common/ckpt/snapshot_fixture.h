@@ -38,10 +38,10 @@ inline std::span<const std::byte> BytesOf(const std::string& text) {
 }
 
 // Three rows of table 1 and chunk 5 of block 0.
-inline StatusOr<SnapshotFile> WriteSmallFile(FileSystem& fs, const std::string& folder,
-                                             LaneId lane) {
+inline StatusOr<SnapshotFile> WriteSmallFile(FileSystem& fs, const std::string& folder, LaneId lane,
+                                             const LaneFileHeader& header) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileWriter> writer,
-                      LaneFileWriter::Create(fs, folder, LaneFileName(lane), SmallHeader(lane)));
+                      LaneFileWriter::Create(fs, folder, LaneFileName(lane), header));
   const std::string rows = "row-0000row-0001row-0002";
   AP_RETURN_IF_ERROR(writer->Append(
       {.kind = BlockKind::kRows, .subject = 1, .index = 0, .count = 3, .payload = BytesOf(rows)}));
@@ -52,6 +52,11 @@ inline StatusOr<SnapshotFile> WriteSmallFile(FileSystem& fs, const std::string& 
                                      .count = 8,
                                      .payload = BytesOf(chunk)}));
   return writer->Finish();
+}
+
+inline StatusOr<SnapshotFile> WriteSmallFile(FileSystem& fs, const std::string& folder,
+                                             LaneId lane) {
+  return WriteSmallFile(fs, folder, lane, SmallHeader(lane));
 }
 
 // Writes `directory`/snapshot-3 with two lanes.
@@ -65,7 +70,7 @@ inline Status WriteSmallSnapshot(FileSystem& fs, const std::string& directory) {
   for (LaneId lane = 0; lane < 2; ++lane) {
     AP_ASSIGN_OR_RETURN(*manifest.add_files(), WriteSmallFile(fs, folder, lane));
   }
-  return WriteManifest(fs, folder, manifest);
+  return WriteManifest(fs, folder, manifest).status();
 }
 
 // What a reader of a whole file saw.

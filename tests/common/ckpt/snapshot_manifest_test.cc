@@ -28,7 +28,7 @@ class SnapshotManifestTest : public ::testing::Test {
       manifest.add_files()->set_name(name);
     }
     AP_RETURN_IF_ERROR(fs_.MakeDirectories("/snaps/snapshot-9"));
-    return WriteManifest(fs_, "/snaps/snapshot-9", manifest);
+    return WriteManifest(fs_, "/snaps/snapshot-9", manifest).status();
   }
 
   MemoryFileSystem fs_;
@@ -126,13 +126,20 @@ TEST_F(SnapshotManifestTest, RefusesNoFileAndDoubledFiles) {
   EXPECT_EQ(ReadManifest(fs_, "/snaps/snapshot-9").status().code(), StatusCode::kDataLoss);
 }
 
-TEST_F(SnapshotManifestTest, RefusesADelta) {
+TEST_F(SnapshotManifestTest, RefusesADeltaOfItselfOrOfALaterOne) {
   SnapshotManifest manifest;
   manifest.set_kind(SnapshotManifest::DELTA);
+  manifest.set_version(7);
   manifest.add_files()->set_name("lane-0.aps");
+  for (const uint64_t predecessor : {7, 8}) {
+    manifest.set_base_version(3);
+    manifest.set_predecessor_version(predecessor);
+    ASSERT_TRUE(WriteManifest(fs_, kDirectory, manifest).ok());
+    EXPECT_EQ(ReadManifest(fs_, kDirectory).status().code(), StatusCode::kDataLoss);
+  }
+  manifest.set_predecessor_version(2);
   ASSERT_TRUE(WriteManifest(fs_, kDirectory, manifest).ok());
-
-  EXPECT_EQ(ReadManifest(fs_, kDirectory).status().code(), StatusCode::kUnimplemented);
+  EXPECT_EQ(ReadManifest(fs_, kDirectory).status().code(), StatusCode::kDataLoss);
 }
 
 TEST_F(SnapshotManifestTest, VerifyNamesTheMissingFile) {
