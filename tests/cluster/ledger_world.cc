@@ -291,6 +291,11 @@ void LedgerWorld::DisturbScheduler() {
 }
 
 void LedgerWorld::DisturbServers() {
+  // A dead server's heartbeat that comes late makes a newcomer one too many. It ends, and whoever
+  // started it tries again.
+  std::erase_if(servers_, [](const std::unique_ptr<SimServer>& server) {
+    return server->link.ended() && !server->link.registered();
+  });
   if (servers_.size() < wanted_servers_ && clock_.Now() >= server_due_) {
     StartServer();
   }
