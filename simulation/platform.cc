@@ -26,7 +26,7 @@ Platform::Platform(const PlatformOptions& options)
       users_(options.users, culture_, options.seed),
       hosts_(MakeHosts(options, culture_)),
       schedule_(hosts_, calendar_, options.seed),
-      truth_(options.seed, options.harmony, options.drift) {
+      truth_(options.seed, options.harmony, options.drift, options.kinship) {
   CalibrateTruth();
 }
 

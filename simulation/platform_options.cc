@@ -31,6 +31,10 @@ Status CheckPlatformOptions(const PlatformOptions& options) {
     return InvalidArgumentError("drift is " + std::to_string(options.drift) +
                                 ", expected a number from 0 to 20");
   }
+  if (!(options.kinship >= -1 && options.kinship <= 1)) {
+    return InvalidArgumentError("kinship is " + std::to_string(options.kinship) +
+                                ", expected a number from -1 to 1");
+  }
   return Status();
 }
 

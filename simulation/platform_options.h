@@ -18,6 +18,8 @@ struct PlatformOptions {
   double harmony = 0;
   // How much more than usual tastes change over the period.
   double drift = 1;
+  // How much the other tasks share of the click's propensity and appeal: their correlation with it.
+  double kinship = 0;
 };
 
 // Names the option that is out of range and the range.

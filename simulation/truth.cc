@@ -96,10 +96,20 @@ double SolveConstant(std::span<const double> logits, std::span<const double> wei
   return (low + high) / 2;
 }
 
+// The task's own value, with as much of the click's as makes `kinship` their correlation.
+double KindredValue(const TaskValues& values, Task task, double kinship) {
+  const double own = values[static_cast<size_t>(task)];
+  if (task == Task::kClick) {
+    return own;
+  }
+  return kinship * values[static_cast<size_t>(Task::kClick)] +
+         std::sqrt(1 - kinship * kinship) * own;
+}
+
 }  // namespace
 
-Truth::Truth(uint64_t seed, double harmony, double drift)
-    : effects_{}, harmony_(harmony), drift_(drift) {
+Truth::Truth(uint64_t seed, double harmony, double drift, double kinship)
+    : effects_{}, harmony_(harmony), drift_(drift), kinship_(kinship) {
   Rng harmony_rng(Mix64(seed, kHarmonyStream));
   harmony_weights_ = NormalArray<kVectorDims>(harmony_rng);
   Rng rng(Mix64(seed, kTruthStream));
@@ -169,8 +179,9 @@ double Truth::LogitWithoutConstant(Task task, const Showing& showing) const {
       std::cos(2 * M_PI * (showing.moment.hour - effects.peak_hour[category]) / kHoursADay);
   const double drift = drift_ * (showing.moment.progress - 0.5);
 
-  return s.match[t] * match + s.propensity[t] * user.propensity[t] + s.appeal[t] * host.appeal[t] +
-         s.avatar[t] * avatar + s.text[t] * text + harmony +
+  return s.match[t] * match + s.propensity[t] * KindredValue(user.propensity, task, kinship_) +
+         s.appeal[t] * KindredValue(host.appeal, task, kinship_) + s.avatar[t] * avatar +
+         s.text[t] * text + harmony +
          s.scene_category[t] * effects.scene_category[scene][category] + s.rhythm[t] * rhythm +
          (user.language == host.language ? s.language[t] : 0.0) +
          drift * (s.fashion[t] * effects.fashion[category] + s.trend[t] * host.trend[t]) -

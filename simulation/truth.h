@@ -19,8 +19,8 @@ using TaskLogits = std::array<double, kTaskCount>;
 
 class Truth {
  public:
-  // `harmony` and `drift` as in PlatformOptions.
-  Truth(uint64_t seed, double harmony, double drift);
+  // `harmony`, `drift` and `kinship` as in PlatformOptions.
+  Truth(uint64_t seed, double harmony, double drift, double kinship);
 
   // Sets the constants of `scene` so that `traffic`, showings in that scene, has the target rates.
   void Calibrate(Scene scene, std::span<const Showing> traffic);
@@ -45,6 +45,7 @@ class Truth {
   std::array<TaskEffects, kTaskCount> effects_;
   double harmony_;
   double drift_;
+  double kinship_;
   ContentVector harmony_weights_;
 };
 

@@ -66,8 +66,8 @@ std::string TruthReport(const PlatformOptions& options, int64_t requests, const 
   const Json report = {
       {"seed", options.seed},       {"days", options.days},       {"users", options.users},
       {"hosts", options.hosts},     {"avatars", options.avatars}, {"texts", options.texts},
-      {"harmony", options.harmony}, {"drift", options.drift},     {"requests", requests},
-      {"train", TrainJson(train)},  {"eval", EvalJson(eval)}};
+      {"harmony", options.harmony}, {"drift", options.drift},     {"kinship", options.kinship},
+      {"requests", requests},       {"train", TrainJson(train)},  {"eval", EvalJson(eval)}};
   constexpr int kIndent = 2;
   return report.dump(kIndent) + "\n";
 }
@@ -93,8 +93,9 @@ StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json) {
                                    .avatars = json.at("avatars").get<int>(),
                                    .texts = json.at("texts").get<int>(),
                                    .harmony = json.at("harmony").get<double>(),
-                                   // Samples of before there was this option have none.
-                                   .drift = json.value("drift", 1.0)},
+                                   // Samples of before there were these options have none.
+                                   .drift = json.value("drift", 1.0),
+                                   .kinship = json.value("kinship", 0.0)},
                        .requests = json.at("requests").get<int64_t>(),
                        .eval_samples = json.at(eval_samples).get<int64_t>()};
   return told;

@@ -38,6 +38,10 @@ DEFINE_int32(texts, 4, "texts of each host");
 DEFINE_double(harmony, 0,
               "deviation that avatar and text bring to the click by how they go together");
 DEFINE_double(drift, 1, "how much more than usual tastes change over the period");
+DEFINE_double(
+    kinship, 0,
+    "correlation of what makes users and hosts inclined to the other tasks with what makes "
+    "them inclined to the click");
 DEFINE_int64(requests, 0, "requests of four hosts to choose triplets for, as --judge judges them");
 DEFINE_int64(samples_per_file, 131072, "training samples of one file");
 DEFINE_string(compress, "none", "none, or zstd");
@@ -139,7 +143,8 @@ PlatformOptions PlatformFromFlags() {
           .avatars = FLAGS_avatars,
           .texts = FLAGS_texts,
           .harmony = FLAGS_harmony,
-          .drift = FLAGS_drift};
+          .drift = FLAGS_drift,
+          .kinship = FLAGS_kinship};
 }
 
 // Waits for time to pass, or for a signal that ends it.

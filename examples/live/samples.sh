@@ -1,12 +1,14 @@
 # Sourced by examples/live/run and examples/live/new_scene: the samples that they share.
 #
 #   --samples=N   training samples
+#   --kinship=X   how much what inclines to the click inclines to other tasks too (docs/simulation.md)
 # shellcheck shell=bash disable=SC2034,SC2154 # what one file sets, another uses
 
-samples=1000000
+samples=1000000 kinship=0
 own_switch() {
   case "$1" in
     --samples=*) samples=${1#*=} ;;
+    --kinship=*) kinship=${1#*=} ;;
     *) return 1 ;;
   esac
 }
@@ -25,9 +27,10 @@ find_samples() {
   mkdir -p "$made"
   (
     flock 9
-    [ "$(cat "$made/samples.count" 2>/dev/null)" != "$samples" ] || exit 0
+    [ "$(cat "$made/samples.count" 2>/dev/null)" != "$samples $kinship" ] || exit 0
     rm -f "$made/samples.count"
-    "$bin/ps_simulate" --out="$made/samples" --force --seed="$seed" --samples="$samples" --requests=10000
-    echo "$samples" >"$made/samples.count"
+    "$bin/ps_simulate" --out="$made/samples" --force --seed="$seed" --samples="$samples" --requests=10000 \
+      --kinship="$kinship"
+    echo "$samples $kinship" >"$made/samples.count"
   ) 9>"$made/lock"
 }

@@ -264,6 +264,8 @@ TEST(PlatformTest, RejectsOptionsOutOfRange) {
             "texts is 0, expected a number from 1 to 64");
   EXPECT_THAT(Platform::Create({.harmony = -1}).status().message(),
               testing::HasSubstr("harmony is -1"));
+  EXPECT_THAT(Platform::Create({.kinship = 1.5}).status().message(),
+              testing::HasSubstr("kinship is 1.5"));
 }
 
 }  // namespace
