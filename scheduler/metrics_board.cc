@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,16 @@ namespace {
 
 // Reasons come from peers; a job has a few dozen at most.
 constexpr size_t kMaxReasons = 256;
+
+// Of the task that has most of them. What is trained again after a loss is in no task.
+uint64_t MeasuredSamples(const std::vector<MetricPart>& parts, size_t scenes) {
+  std::map<size_t, uint64_t> by_task;
+  uint64_t most = 0;
+  for (const MetricPart& part : parts) {
+    most = std::max(most, by_task[part.index / scenes] += part.sums.count());
+  }
+  return most;
+}
 
 }  // namespace
 
@@ -100,7 +111,7 @@ Status MetricsBoard::AddTraining(const MetricsDelta& delta) {
   newer_ages_.Merge(ages);
   newest_event_ms_ = std::max(newest_event_ms_, delta.ages().newest_event_ms());
   if (windows_ != nullptr) {
-    windows_->Add(parsed, delta.samples());
+    windows_->Add(parsed, MeasuredSamples(parsed, SceneCount(*plan_)));
   }
   newer_samples_ += delta.samples();
   CountRowsAndTime(delta);

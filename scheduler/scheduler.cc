@@ -410,8 +410,7 @@ void Scheduler::OnReady() {
 }
 
 void Scheduler::AdvanceSnapshot() {
-  if (!snapshots_.Advance(job_.plan_desk().plan(), options_.cluster_id, *job_.book(),
-                          cluster_.ready())) {
+  if (!snapshots_.Advance(*job_.metrics(), options_.cluster_id, *job_.book(), cluster_.ready())) {
     return;
   }
   const StatusOr<SnapshotReply>& result = snapshots_.result();

@@ -35,11 +35,11 @@ Status SnapshotDesk::StartRound(const std::string& directory, const LeaseBook& b
   return Status();
 }
 
-bool SnapshotDesk::Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book,
+bool SnapshotDesk::Advance(const MetricsBoard& metrics, uint64_t cluster_id, const LeaseBook& book,
                            bool lanes_serve) {
   if (!begun_) {
     begun_ = true;
-    policy_ = plan.snapshot();
+    policy_ = metrics.plan().snapshot();
     schedule_.Begin(policy_, clock_.Now(), book.samples_trained());
   }
   if (!round_.active()) {
@@ -52,7 +52,7 @@ bool SnapshotDesk::Advance(const TrainingPlan& plan, uint64_t cluster_id, const 
     }
     return false;
   }
-  if (!round_.Advance(plan, cluster_id, book)) {
+  if (!round_.Advance(metrics, cluster_id, book)) {
     return false;
   }
   EndRound();

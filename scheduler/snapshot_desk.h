@@ -41,7 +41,7 @@ class SnapshotDesk {
 
   // Goes on with the round, or begins one that is due, if all lanes serve: the first call starts
   // the clock. True when a round has just ended: result() says how.
-  bool Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book,
+  bool Advance(const MetricsBoard& metrics, uint64_t cluster_id, const LeaseBook& book,
                bool lanes_serve);
 
   // The round that runs, if any, cannot end well: the next Advance says so.

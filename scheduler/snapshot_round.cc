@@ -4,12 +4,24 @@
 #include <chrono>
 
 #include "common/ckpt/snapshot_manifest.h"
+#include "scheduler/drift_check.h"
 
 namespace antiphon {
 namespace {
 
 constexpr CallOptions kWriteOptions = {.deadline = std::chrono::hours(1),
                                        .retry_after = std::chrono::seconds(10)};
+
+// Whether what was learnt lately is good enough for the job's own conditions, if it has any.
+void Judge(const MetricsBoard& metrics, SnapshotManifest& manifest) {
+  if (metrics.plan().promotion_size() == 0) {
+    return;
+  }
+  const std::vector<std::string> not_met =
+      CheckPromotion(metrics.plan(), metrics.windows()->Fading());
+  manifest.set_promoted(not_met.empty());
+  manifest.mutable_not_met()->Assign(not_met.begin(), not_met.end());
+}
 
 }  // namespace
 
@@ -58,12 +70,13 @@ void SnapshotRound::Abort(const Status& why) {
   }
 }
 
-bool SnapshotRound::Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book) {
+bool SnapshotRound::Advance(const MetricsBoard& metrics, uint64_t cluster_id,
+                            const LeaseBook& book) {
   if (!active() || (aborted_.ok() && !round_->over())) {
     return false;
   }
   const Status failure = aborted_.ok() ? round_->status() : aborted_;
-  result_ = failure.ok() ? Commit(plan, cluster_id, book) : StatusOr<SnapshotReply>(failure);
+  result_ = failure.ok() ? Commit(metrics, cluster_id, book) : StatusOr<SnapshotReply>(failure);
   if (!result_.ok()) {
     result_ = result_.status().WithContext("snapshot " + folder_ + " was not completed");
   }
@@ -71,7 +84,7 @@ bool SnapshotRound::Advance(const TrainingPlan& plan, uint64_t cluster_id, const
   return true;
 }
 
-StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t cluster_id,
+StatusOr<SnapshotReply> SnapshotRound::Commit(const MetricsBoard& metrics, uint64_t cluster_id,
                                               const LeaseBook& book) {
   SnapshotManifest manifest;
   manifest.set_kind(predecessor_.has_value() ? SnapshotManifest::DELTA : SnapshotManifest::FULL);
@@ -85,7 +98,8 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const TrainingPlan& plan, uint64_t
   manifest.set_version(version_);
   manifest.set_cluster_id(cluster_id);
   manifest.set_created_seconds(clock_.WallSeconds());
-  *manifest.mutable_plan() = plan;
+  *manifest.mutable_plan() = metrics.plan();
+  Judge(metrics, manifest);
   SnapshotReply reply;
   reply.set_directory(folder_);
   reply.set_version(version_);

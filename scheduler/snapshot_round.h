@@ -18,6 +18,7 @@
 #include "proto/snapshot.pb.h"
 #include "scheduler/lanes.h"
 #include "scheduler/lease_book.h"
+#include "scheduler/metrics_board.h"
 
 namespace antiphon {
 
@@ -31,8 +32,9 @@ class SnapshotRound {
   Status Start(const std::string& directory, const LeaseBook& book,
                const SnapshotLink* predecessor);
 
-  // Commits once all lanes have written. True when the round has just ended: result() says how.
-  bool Advance(const TrainingPlan& plan, uint64_t cluster_id, const LeaseBook& book);
+  // Commits once all lanes have written, with the plan and the verdict of `metrics`. True when the
+  // round has just ended: result() says how.
+  bool Advance(const MetricsBoard& metrics, uint64_t cluster_id, const LeaseBook& book);
 
   // Gives the round up: a lane is gone, or the partitions were rewound. Nothing while none is
   // under way; otherwise the next Advance says that the round has ended, with `why`.
@@ -45,7 +47,7 @@ class SnapshotRound {
 
  private:
   StatusOr<uint64_t> NextVersion(const std::string& directory);
-  StatusOr<SnapshotReply> Commit(const TrainingPlan& plan, uint64_t cluster_id,
+  StatusOr<SnapshotReply> Commit(const MetricsBoard& metrics, uint64_t cluster_id,
                                  const LeaseBook& book);
 
   Lanes& lanes_;

@@ -9,17 +9,22 @@ namespace antiphon {
 namespace {
 
 // A long job has many partitions, and the whole status must fit into one message: positions are
-// shown where somebody is at work.
-void KeepLeased(const Conductor& job, LaneStatus& lane) {
-  std::set<PartitionId> leased;
+// shown where somebody is at work, and of streams, which are few.
+void KeepLeasedAndStreams(const Conductor& job, LaneStatus& lane) {
+  std::set<PartitionId> shown;
   if (job.book() != nullptr) {
     for (const auto& [worker, lease] : job.book()->leases()) {
-      leased.insert(lease.partition);
+      shown.insert(lease.partition);
+    }
+    for (PartitionId id = 0; id < job.book()->entries().size(); ++id) {
+      if (job.book()->entries()[id].open_ended) {
+        shown.insert(id);
+      }
     }
   }
   google::protobuf::RepeatedPtrField<PartitionPosition> kept;
   for (PartitionPosition& position : *lane.mutable_positions()) {
-    if (leased.contains(position.partition())) {
+    if (shown.contains(position.partition())) {
       *kept.Add() = std::move(position);
     }
   }
@@ -37,7 +42,7 @@ NodeStatus StatusOfNode(const Node& node, const Conductor& job, Time now) {
   for (const LaneStatus& lane : node.lanes) {
     LaneStatus& out = *status.add_lanes();
     out = lane;
-    KeepLeased(job, out);
+    KeepLeasedAndStreams(job, out);
   }
   if (node.role == ROLE_WORKER) {
     status.set_samples(job.SamplesOf(node.incarnation));

@@ -147,6 +147,10 @@ void CheckStream(const Job& job, FieldChecks& checks) {
   if (!job.data_config().has_stream()) {
     return;
   }
+  if (job.data_config().stream().has_join()) {
+    checks.Add("data_config.stream.join",
+               "is for ps_join (docs/late_labels.md): a worker reads samples, not events");
+  }
   CheckSource(job.data_config().stream(), checks);
   CheckTimes(job.data_config().stream(), checks);
   CheckTraining(job, checks);

@@ -120,6 +120,30 @@ TEST_F(SnapshotDeskTest, MakesChainsByTheClockAndKeepsTheLast) {
   EXPECT_EQ(cluster_.scheduler().status().last_snapshot(), "/snapshots/snapshot-8");
 }
 
+TEST_F(SnapshotDeskTest, JudgesByTheConditionsOfTheJob) {
+  Promotion& gate = *plan_.add_promotion();
+  gate.set_tower_name(plan_.tasks(0));
+  gate.set_min_auc(0.6);
+  gate.set_min_samples(10);
+  Build();
+
+  cluster_.Run(milliseconds(11'000));
+
+  const SnapshotManifest first = ReadManifest(cluster_.fs(), "/snapshots/snapshot-1").value();
+  EXPECT_TRUE(first.has_promoted());
+  EXPECT_FALSE(first.promoted());
+  EXPECT_THAT(first.not_met(),
+              ElementsAre(plan_.tasks(0) + ": 0 samples, expected at least 10"));
+}
+
+TEST_F(SnapshotDeskTest, GivesNoVerdictWithoutConditions) {
+  Build();
+
+  cluster_.Run(milliseconds(11'000));
+
+  EXPECT_FALSE(ReadManifest(cluster_.fs(), "/snapshots/snapshot-1")->has_promoted());
+}
+
 TEST_F(SnapshotDeskTest, GoesOnAfterAFailureWithAFullOneAndSaysSinceWhen) {
   Build();
   cluster_.Run(milliseconds(11'000));

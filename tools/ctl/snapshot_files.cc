@@ -31,6 +31,14 @@ Totals TotalsOf(const SnapshotManifest& manifest) {
   return totals;
 }
 
+// Of the job's conditions for a promotion; empty: it has none.
+std::string VerdictOf(const SnapshotManifest& manifest) {
+  if (!manifest.has_promoted()) {
+    return "";
+  }
+  return manifest.promoted() ? "promoted" : "refused: " + manifest.not_met(0);
+}
+
 std::string KindOf(const SnapshotManifest& manifest) {
   return manifest.kind() == SnapshotManifest::DELTA
              ? "delta of " + std::to_string(manifest.predecessor_version())
@@ -69,12 +77,12 @@ StatusOr<uint64_t> VerifyAll(SnapshotFilesContext& context, const std::string& d
 
 StatusOr<CtlExit> ShowSnapshots(SnapshotFilesContext& context, const std::string& directory) {
   AP_ASSIGN_OR_RETURN(const std::vector<FoundSnapshot> found, FindAll(context.fs, directory));
-  TextTable table({"VERSION", "KIND", "ROWS", "REMOVED", "SIZE", "WRITTEN"}, 2);
+  TextTable table({"VERSION", "KIND", "ROWS", "REMOVED", "SIZE", "WRITTEN", "VERDICT"}, 2);
   Json json = {{"schema", 1}, {"snapshots", Json::array()}};
   for (const FoundSnapshot& snapshot : found) {
     const std::string version = std::to_string(snapshot.version);
     if (!snapshot.is_complete) {
-      table.AddRow({version, "incomplete", "", "", "", ""});
+      table.AddRow({version, "incomplete", "", "", "", "", ""});
       json["snapshots"].push_back({{"version", snapshot.version}, {"kind", "incomplete"}});
       continue;
     }
@@ -83,14 +91,19 @@ StatusOr<CtlExit> ShowSnapshots(SnapshotFilesContext& context, const std::string
     const int64_t age = context.clock.WallSeconds() - manifest.created_seconds();
     table.AddRow({version, KindOf(manifest), std::to_string(totals.rows),
                   std::to_string(totals.tombstones), FormatBytes(totals.bytes),
-                  std::to_string(age) + " s ago"});
-    json["snapshots"].push_back({{"version", snapshot.version},
-                                 {"kind", KindOf(manifest)},
-                                 {"base_version", snapshot.base_version},
-                                 {"rows", totals.rows},
-                                 {"removed", totals.tombstones},
-                                 {"bytes", totals.bytes},
-                                 {"written_seconds", manifest.created_seconds()}});
+                  std::to_string(age) + " s ago", VerdictOf(manifest)});
+    Json entry = {{"version", snapshot.version},
+                  {"kind", KindOf(manifest)},
+                  {"base_version", snapshot.base_version},
+                  {"rows", totals.rows},
+                  {"removed", totals.tombstones},
+                  {"bytes", totals.bytes},
+                  {"written_seconds", manifest.created_seconds()}};
+    if (manifest.has_promoted()) {
+      entry["promoted"] = manifest.promoted();
+      entry["not_met"] = manifest.not_met();
+    }
+    json["snapshots"].push_back(std::move(entry));
   }
   context.out << (context.format == OutputFormat::kJson ? json.dump(2) + "\n" : table.ToString());
   return CtlExit::kHealthy;

@@ -49,7 +49,8 @@ Json LaneJson(const LaneStatus& lane, const ClusterView& view) {
   for (const PartitionPosition& position : lane.positions()) {
     json["positions"].push_back({{"partition", position.partition()},
                                  {"lease_epoch", position.lease_epoch()},
-                                 {"applied_through", position.applied_through()}});
+                                 {"applied_through", position.applied_through()},
+                                 {"records", position.records()}});
   }
   return json;
 }
