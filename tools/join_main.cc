@@ -22,6 +22,9 @@ DEFINE_string(out, "", "folder for the samples, segments that appear whole");
 DEFINE_string(state, "", "folder of the joiner's own, from which it goes on after a stop");
 DEFINE_uint32(commit_ms, 1000, "samples are published this often, if there are any");
 DEFINE_uint32(commit_samples, 50000, "or when there are so many, if that comes first");
+DEFINE_bool(with_header, true,
+            "segments of samples begin with the names of the columns, where those of events do; a job "
+            "that reads them as a stream wants none");
 DEFINE_bool(quiet, false, "do not show the counts at the end");
 DECLARE_string(log_dir);  // glog's
 
@@ -56,6 +59,7 @@ Status Run(std::span<char* const> arguments) {
   AP_ASSIGN_OR_RETURN(const DataConfig data, LoadEventConfig(fs, FLAGS_data));
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<RocksStore> store, RocksStore::Open(FLAGS_state));
   const JoinProcessOptions options = {.out = FLAGS_out,
+                                      .with_header = FLAGS_with_header,
                                       .commit_every = std::chrono::milliseconds(FLAGS_commit_ms),
                                       .commit_samples = FLAGS_commit_samples};
   AP_ASSIGN_OR_RETURN(const JoinCounts counts,

@@ -72,7 +72,7 @@ class JoinProcess {
     if (!header.has_value()) {
       return JoinCounts();  // stopped before there was anything
     }
-    FolderSink sink(options_.out, format.Header(*header), fs_);
+    FolderSink sink(options_.out, options_.with_header ? format.Header(*header) : "", fs_);
     const JoinRunOptions run_options = {
         .rules_digest = DigestOf(data_),
         .max_memory_bytes = data_.stream().join().max_memory_bytes(),

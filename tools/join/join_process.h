@@ -20,6 +20,7 @@ StatusOr<DataConfig> LoadEventConfig(FileSystem& fs, const std::string& path);
 
 struct JoinProcessOptions {
   std::string out;
+  bool with_header = true;  // the samples' segments, where the events' have one
   Duration commit_every = std::chrono::seconds(1);
   uint64_t commit_samples = 50'000;
 };
