@@ -22,9 +22,10 @@ DEFINE_string(out, "", "folder for the samples, segments that appear whole");
 DEFINE_string(state, "", "folder of the joiner's own, from which it goes on after a stop");
 DEFINE_uint32(commit_ms, 1000, "samples are published this often, if there are any");
 DEFINE_uint32(commit_samples, 50000, "or when there are so many, if that comes first");
-DEFINE_bool(with_header, true,
-            "segments of samples begin with the names of the columns, where those of events do; a job "
-            "that reads them as a stream wants none");
+DEFINE_bool(
+    with_header, true,
+    "segments of samples begin with the names of the columns, where those of events do; a job "
+    "that reads them as a stream wants none");
 DEFINE_bool(quiet, false, "do not show the counts at the end");
 DECLARE_string(log_dir);  // glog's
 

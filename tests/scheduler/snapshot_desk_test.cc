@@ -132,8 +132,7 @@ TEST_F(SnapshotDeskTest, JudgesByTheConditionsOfTheJob) {
   const SnapshotManifest first = ReadManifest(cluster_.fs(), "/snapshots/snapshot-1").value();
   EXPECT_TRUE(first.has_promoted());
   EXPECT_FALSE(first.promoted());
-  EXPECT_THAT(first.not_met(),
-              ElementsAre(plan_.tasks(0) + ": 0 samples, expected at least 10"));
+  EXPECT_THAT(first.not_met(), ElementsAre(plan_.tasks(0) + ": 0 samples, expected at least 10"));
 }
 
 TEST_F(SnapshotDeskTest, GivesNoVerdictWithoutConditions) {
