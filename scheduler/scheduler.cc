@@ -28,23 +28,6 @@ ConductorOptions ConductorOptionsOf(const SchedulerOptions& options) {
   return job;
 }
 
-Status CheckOptions(const SchedulerOptions& options) {
-  if (options.servers == 0) {
-    return InvalidArgumentError("--servers is 0, expected at least 1");
-  }
-  if (options.cluster_id == 0) {
-    return InvalidArgumentError("the cluster id is 0, expected a random number");
-  }
-  if (options.dead_after <= options.heartbeat) {
-    return InvalidArgumentError("nodes would be declared dead between two heartbeats");
-  }
-  return Status();
-}
-
-bool SameAddress(const std::optional<ReplyAddress>& known, const ReplyAddress& address) {
-  return known.has_value() && known->to == address.to && known->request_id == address.request_id;
-}
-
 }  // namespace
 
 StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& given,
@@ -101,6 +84,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
           rpc_, lanes_, fs, clock),
       members_cast_(lanes_),
       snapshots_(lanes_, fs, clock, options.snapshot_dir),
+      control_(rpc_, clock, job_, cluster_, snapshots_, options.snapshot_dir),
       outputs_(options.outputs, fs, clock) {
   rpc_.SetCluster(options.cluster_id, 0);
   if (!restored.folder.empty()) {
@@ -176,13 +160,8 @@ Status Scheduler::Answer(Request& request) {
     case METHOD_STATUS:
       return AnswerStatus(request);
     case METHOD_SNAPSHOT:
-      return AnswerSnapshot(request);
     case METHOD_STOP:
-      AP_RETURN_IF_ERROR(CheckControl(request));
-      LOG(INFO) << "asked to stop";
-      RequestStop();
-      rpc_.Reply(RpcNode::AddressOf(request), StopReply(), {});
-      return Status();
+      return control_.Answer(request);
     case METHOD_GET_PLAN:
     case METHOD_PROPOSE_PLAN:
       return AnswerPlan(request);
@@ -277,49 +256,10 @@ Status Scheduler::AnswerReport(Request& request) {
   return Status();
 }
 
-Status Scheduler::CheckControl(const Request& request) const {
-  const Node* node = job_.members().Find(request.header.sender);
-  if (node == nullptr) {
-    return Status();
-  }
-  return PermissionDeniedError(node->Name() + " asked for what only ps_ctl may ask for");
-}
-
-// A round takes longer than the asker's patience with one message, so the same request comes again:
-// while its round runs, and once more when the answer was lost.
 Status Scheduler::AnswerStatus(const Request& request) {
   StatusRequest meta;
   AP_RETURN_IF_ERROR(request.Parse(meta));
   rpc_.Reply(RpcNode::AddressOf(request), status(meta), {});
-  return Status();
-}
-
-Status Scheduler::AnswerSnapshot(Request& request) {
-  AP_RETURN_IF_ERROR(CheckControl(request));
-  const ReplyAddress to = RpcNode::AddressOf(request);
-  if (SameAddress(snapshot_asker_, to)) {
-    return Status();
-  }
-  if (SameAddress(last_asker_, to)) {
-    AP_ASSIGN_OR_RETURN(const SnapshotReply reply, snapshots_.result());
-    rpc_.Reply(to, reply, {});
-    return Status();
-  }
-  SnapshotRequest meta;
-  AP_RETURN_IF_ERROR(request.Parse(meta));
-  const std::string& directory =
-      meta.directory().empty() ? options_.snapshot_dir : meta.directory();
-  if (directory.empty()) {
-    return InvalidArgumentError(
-        "no folder to write a snapshot to: give ps_ctl snapshot --dir, or "
-        "start the scheduler with --snapshot_dir");
-  }
-  if (!cluster_.ready()) {
-    return FailedPreconditionError(
-        "there is nothing to write now: the cluster waits for servers or the plan");
-  }
-  AP_RETURN_IF_ERROR(snapshots_.Start(directory, *job_.book()));
-  snapshot_asker_ = to;
   return Status();
 }
 
@@ -420,15 +360,7 @@ void Scheduler::AdvanceSnapshot() {
     *snapshot.mutable_snapshot() = *result;
     Note(std::move(snapshot));
   }
-  if (!snapshot_asker_.has_value()) {
-    return;
-  }
-  if (result.ok()) {
-    rpc_.Reply(*snapshot_asker_, *result, {});
-  } else {
-    rpc_.ReplyError(*snapshot_asker_, result.status());
-  }
-  last_asker_ = std::exchange(snapshot_asker_, std::nullopt);
+  control_.OnSnapshotEnd();
 }
 
 // The job is finished once every partition is done and the last snapshot, if one is wanted, is

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +23,7 @@
 #include "proto/snapshot.pb.h"
 #include "scheduler/cluster_keeper.h"
 #include "scheduler/conductor.h"
+#include "scheduler/control_desk.h"
 #include "scheduler/job_view.h"
 #include "scheduler/journal.h"
 #include "scheduler/journal_summary.h"
@@ -31,32 +31,10 @@
 #include "scheduler/members_cast.h"
 #include "scheduler/outputs.h"
 #include "scheduler/rate_meter.h"
+#include "scheduler/scheduler_options.h"
 #include "scheduler/snapshot_desk.h"
 
 namespace antiphon {
-
-struct SchedulerOptions {
-  std::string listen_address = "tcp://127.0.0.1:0";
-  uint32_t servers = 1;           // the job begins when so many have registered
-  uint32_t workers_expected = 1;  // for display only: workers come and go
-  uint64_t cluster_id = 0;        // random, not 0; that of the journal goes before it
-  // Where the scheduler notes what it must know after its own death; when the file is there, the
-  // job goes on where its last scheduler stood. Empty: its death is the job's.
-  std::string journal_path;
-  std::string snapshot_dir;  // empty: no snapshot at the end
-  std::string restore_dir;   // a snapshot, or a folder of snapshots; empty: start afresh
-  // A finished cluster goes on to answer ps_ctl until it is stopped.
-  bool linger = false;
-  Duration heartbeat = std::chrono::milliseconds(500);
-  Duration dead_after = std::chrono::milliseconds(2500);
-  // A server that is gone must be replaced by then.
-  Duration server_down_timeout = std::chrono::seconds(60);
-  // After a restart nobody is declared dead for so long: connections come back one by one.
-  Duration restart_grace = std::chrono::seconds(5);
-  Duration failure_linger = std::chrono::seconds(2);
-  Duration finish_wait = std::chrono::seconds(3);
-  OutputOptions outputs;
-};
 
 class Scheduler final : private RequestHandler {
  public:
@@ -99,9 +77,6 @@ class Scheduler final : private RequestHandler {
   Status AnswerPlan(Request& request);
   Status AnswerReport(Request& request);
   Status AnswerStatus(const Request& request);
-  Status AnswerSnapshot(Request& request);
-  // Snapshots and stops are for ps_ctl, which is no node of the job.
-  Status CheckControl(const Request& request) const;
 
   void Advance(Time now);
   void AdvanceCluster();
@@ -125,11 +100,10 @@ class Scheduler final : private RequestHandler {
   ClusterKeeper cluster_;
   MembersCast members_cast_;
   SnapshotDesk snapshots_;
+  ControlDesk control_;
   Outputs outputs_;
   RateMeter rate_;
 
-  std::optional<ReplyAddress> snapshot_asker_;  // of the round that runs
-  std::optional<ReplyAddress> last_asker_;      // of the round that ended last
   bool final_snapshot_began_ = false;
   bool outputs_ended_ = false;
 };
