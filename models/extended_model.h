@@ -34,8 +34,8 @@ class ExtendedModel final : public Model<T> {
               std::span<const T> scales, std::span<double> sums) const override {
     inner_->Losses(tape, logits, targets, scales, sums);
   }
-  float PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const override {
-    return inner_->PredictedLogit(logits, k, r);
+  Var<T> Predict(Tape<T>& tape, std::span<const Var<T>> logits, size_t k) const override {
+    return inner_->Predict(tape, logits, k);
   }
 
  private:

@@ -188,14 +188,13 @@ void FunnelModel<T>::Losses(Tape<T>& tape, std::span<const Var<T>> logits,
 }
 
 template <typename T>
-float FunnelModel<T>::PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const {
+Var<T> FunnelModel<T>::Predict(Tape<T>& tape, std::span<const Var<T>> logits, size_t k) const {
   const size_t events = has_loss_.size();
   if (k >= events) {
-    return static_cast<float>(graph_.ConditionalLogit(conditionals_[k - events], logits, r));
+    return graph_.PredictConditional(tape, logits, conditionals_[k - events]);
   }
-  return static_cast<float>(graph_.steps(k).size() == 1
-                                ? logits[graph_.first_logit(k)].value[r]
-                                : FunnelOdds(graph_.steps(k), logits, r).logit());
+  return graph_.steps(k).size() == 1 ? logits[graph_.first_logit(k)]
+                                     : FunnelLogit(tape, graph_.steps(k), logits);
 }
 
 template class FunnelModel<float>;

@@ -42,7 +42,7 @@ class FunnelModel final : public Model<T> {
   void Forward(const Pass<T>& pass, const Var<T>& input, std::span<Var<T>> logits) const override;
   void Losses(Tape<T>& tape, std::span<const Var<T>> logits, std::span<const Target<T>> targets,
               std::span<const T> scales, std::span<double> sums) const override;
-  float PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const override;
+  Var<T> Predict(Tape<T>& tape, std::span<const Var<T>> logits, size_t k) const override;
 
  private:
   FunnelGraph graph_;

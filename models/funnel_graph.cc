@@ -81,15 +81,17 @@ Status FunnelGraph::AddSteps(std::span<const TaskEvent> events, size_t k) {
 }
 
 template <typename T>
-double FunnelGraph::ConditionalLogit(size_t k, std::span<const Var<T>> logits, size_t r) const {
+Var<T> FunnelGraph::PredictConditional(Tape<T>& tape, std::span<const Var<T>> logits,
+                                       size_t k) const {
   if (first_logit_[k] + 1 == first_logit_[k + 1]) {
-    return logits[first_logit_[k]].value[r];
+    return logits[first_logit_[k]];
   }
-  return FunnelOdds(steps(k), logits, r).happens -
-         FunnelOdds(std::span<const FunnelStep>(missed_[k]), logits, r).happens;
+  return FunnelConditionalLogit<T>(tape, steps(k), missed_[k], logits);
 }
 
-template double FunnelGraph::ConditionalLogit(size_t, std::span<const Var<float>>, size_t) const;
-template double FunnelGraph::ConditionalLogit(size_t, std::span<const Var<double>>, size_t) const;
+template Var<float> FunnelGraph::PredictConditional(Tape<float>&, std::span<const Var<float>>,
+                                                    size_t) const;
+template Var<double> FunnelGraph::PredictConditional(Tape<double>&, std::span<const Var<double>>,
+                                                     size_t) const;
 
 }  // namespace antiphon

@@ -27,9 +27,9 @@ class FunnelGraph {
   uint32_t first_logit(size_t k) const { return first_logit_[k]; }
   // Last step first, as FunnelOdds reads them.
   std::span<const FunnelStep> steps(size_t k) const { return steps_[k]; }
-  // The log odds of event k given that one of its ways came about, for row r.
+  // The logits of event k given that one of its ways came about, rows x 1.
   template <typename T>
-  double ConditionalLogit(size_t k, std::span<const Var<T>> logits, size_t r) const;
+  Var<T> PredictConditional(Tape<T>& tape, std::span<const Var<T>> logits, size_t k) const;
 
  private:
   FunnelGraph() = default;

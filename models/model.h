@@ -137,10 +137,10 @@ class Model {
     }
   }
 
-  // The logit of what task k predicts, for row r, or the output of a regression or a ranking; from
+  // The logits of what task k predicts, rows x 1, or the outputs of a regression or a ranking; from
   // the number of tasks on, logits of the events that have a conditional_name, in order.
-  virtual float PredictedLogit(std::span<const Var<T>> logits, size_t k, size_t r) const {
-    return static_cast<float>(PredictedLogitOf(losses_[k], logits[k].value[r]));
+  virtual Var<T> Predict(Tape<T>& tape, std::span<const Var<T>> logits, size_t k) const {
+    return PredictedLogits(tape, losses_[k], logits[k]);
   }
 
   // By task; MakeModel gives them.

@@ -289,8 +289,9 @@ void ModelRunner::ComputeRows(Slice& slice, uint32_t begin, uint32_t rows) {
   sequences_.Fill(pass, input, slice.tables, batch_rows, e);
   model_->Forward(pass, e, slice.logits);
   for (size_t m = 0; m < step_.output->logits.size(); ++m) {
+    const Var<float> predicted = model_->Predict(tape, slice.logits, m);
     for (uint32_t r = 0; r < rows; ++r) {
-      step_.output->logits[m][batch_rows[r]] = model_->PredictedLogit(slice.logits, m, r);
+      step_.output->logits[m][batch_rows[r]] = *predicted.view().row(r);
     }
   }
   GatherTargets(slice, batch_rows);

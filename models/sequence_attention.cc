@@ -5,6 +5,7 @@
 
 #include "models/tape/column_ops.h"
 #include "models/tape/linear_ops.h"
+#include "models/tape/op_trace.h"
 #include "models/tape/row_ops.h"
 
 namespace antiphon {
@@ -26,6 +27,9 @@ const uint32_t* SegmentOfEach(Tape<T>& tape, const Segments& segments) {
   uint32_t* owner = tape.template Scratch<uint32_t>(segments.offsets[segments.count]);
   for (uint32_t s = 0; s < segments.count; ++s) {
     std::fill(owner + segments.offsets[s], owner + segments.offsets[s + 1], s);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->SegmentOfEach(owner, segments);
   }
   return owner;
 }
@@ -66,7 +70,11 @@ SegmentedItems CutSegments(Tape<T>& tape, const Segments& items_of_rows, uint32_
     }
   }
   segments[count] = items_of_rows.offsets[items_of_rows.count];
-  return {{segments, count}, {rows, items_of_rows.count}};
+  const SegmentedItems cut = {{segments, count}, {rows, items_of_rows.count}};
+  if (tape.trace() != nullptr) {
+    tape.trace()->CutSegments(cut.segments, cut.rows, items_of_rows, short_length, long_length);
+  }
+  return cut;
 }
 
 SequenceAttention::SequenceAttention(const SequenceAttentionOptions& options,

@@ -35,7 +35,8 @@ SequenceInputs::SequenceInputs(const InputLayout& layout, BlockList& blocks) {
 void SequenceInputs::Fill(const Pass<float>& pass, const StepInput& step,
                           std::span<const Var<float>> tables, std::span<const uint32_t> rows,
                           const Var<float>& input) const {
-  for (const Part& part : parts_) {
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const Part& part = parts_[i];
     const SparseColumn& column = step.batch->sparse[part.place.column];
     const Segments items_of_rows = ItemsOfRows(pass.tape, column, rows);
     const uint32_t count = items_of_rows.offsets[items_of_rows.count];
@@ -45,14 +46,19 @@ void SequenceInputs::Fill(const Pass<float>& pass, const StepInput& step,
       std::copy_n(row_of_value.data() + column.offsets[rows[r]], LengthOf(column, rows[r]),
                   table_rows + items_of_rows.offsets[r]);
     }
-    const uint32_t width = part.attention.outputs();
     const Var<float>& table = tables[part.place.table];
     const Var<float> items = GatherRows(
         pass.tape, SliceColumns(table, table.cols - part.dim, part.dim), table_rows, count);
-    const Var<float> target = SliceColumns(input, part.place.target_begin, items.cols);
-    PlaceColumns(pass.tape, part.attention.Forward(pass, items, items_of_rows, target),
-                 SliceColumns(input, part.place.begin, width));
+    FillColumns(pass, i, items, items_of_rows, input);
   }
+}
+
+void SequenceInputs::FillColumns(const Pass<float>& pass, size_t index, const Var<float>& items,
+                                 const Segments& items_of_rows, const Var<float>& input) const {
+  const Part& part = parts_[index];
+  const Var<float> target = SliceColumns(input, part.place.target_begin, items.cols);
+  PlaceColumns(pass.tape, part.attention.Forward(pass, items, items_of_rows, target),
+               SliceColumns(input, part.place.begin, part.attention.outputs()));
 }
 
 size_t SequenceInputs::RowsOfItems(const Batch& batch, std::span<const uint32_t> rows,

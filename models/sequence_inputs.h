@@ -18,6 +18,11 @@ class SequenceInputs {
   void Fill(const Pass<float>& pass, const StepInput& step, std::span<const Var<float>> tables,
             std::span<const uint32_t> rows, const Var<float>& input) const;
 
+  // One sequence after the other, in the layout's order: what the attention of sequence `index`
+  // makes of `items` goes to its columns.
+  void FillColumns(const Pass<float>& pass, size_t index, const Var<float>& items,
+                   const Segments& items_of_rows, const Var<float>& input) const;
+
   // How many of `rows`, from the first on, have about `most` items together; at least one.
   size_t RowsOfItems(const Batch& batch, std::span<const uint32_t> rows, size_t most) const;
 

@@ -7,6 +7,7 @@
 #include "common/base/logging.h"
 #include "models/model_config.h"
 #include "models/tape/column_ops.h"
+#include "models/tape/op_trace.h"
 #include "models/tape/point_losses.h"
 #include "models/tape/ranking_losses.h"
 
@@ -118,8 +119,25 @@ double PredictedLogitOf(const LossSpec& loss, double output) {
   return log_odds - std::log(-std::expm1(log_odds));
 }
 
+template <typename T>
+Var<T> PredictedLogits(Tape<T>& tape, const LossSpec& loss, const Var<T>& output) {
+  if (loss.delayed != DelayedFeedback::FNC) {
+    return output;
+  }
+  Var<T> predicted = tape.New(output.rows, 1, kNoGradients);
+  for (size_t r = 0; r < output.rows; ++r) {
+    predicted.value[r] = static_cast<T>(PredictedLogitOf(loss, *output.view().row(r)));
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->FakeNegativeLogit(predicted, output);
+  }
+  return predicted;
+}
+
 template double TaskLoss(Tape<float>&, const LossSpec&, std::span<const Var<float>>, size_t,
                          const Target<float>&, const float*);
+template Var<float> PredictedLogits(Tape<float>&, const LossSpec&, const Var<float>&);
+template Var<double> PredictedLogits(Tape<double>&, const LossSpec&, const Var<double>&);
 template double TaskLoss(Tape<double>&, const LossSpec&, std::span<const Var<double>>, size_t,
                          const Target<double>&, const double*);
 

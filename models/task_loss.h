@@ -48,5 +48,8 @@ double PredictedNumber(const LossSpec& loss, double output);
 
 // The logit of what an output predicts: for FNC that of p / (1 - p), else the output itself.
 double PredictedLogitOf(const LossSpec& loss, double output);
+// The same of every row; the outputs themselves where that is what they are.
+template <typename T>
+Var<T> PredictedLogits(Tape<T>& tape, const LossSpec& loss, const Var<T>& output);
 
 }  // namespace antiphon

@@ -22,6 +22,7 @@ StatusOr<std::unique_ptr<FrozenModel>> FrozenModel::Load(FileSystem& fs, const s
   std::unique_ptr<FrozenModel> model(new FrozenModel());
   AP_ASSIGN_OR_RETURN(const SnapshotChain chain, FindNewestChain(fs, path));
   model->folder_ = chain.back().folder;
+  model->version_ = chain.back().manifest.version();
   AP_RETURN_IF_ERROR(model->ReadPlan(chain.back().manifest).WithContext(model->folder_));
   for (size_t i = 0; i < chain.size(); ++i) {
     AP_RETURN_IF_ERROR(model->ReadLink(fs, chain[i], static_cast<uint32_t>(i)));
@@ -167,11 +168,14 @@ Status FrozenModel::Settle(Table& table) {
   return Status();
 }
 
-const float* FrozenModel::FindRow(TableId table, Key key) const {
+bool FrozenModel::CopyRow(TableId table, Key key, float* weights) const {
   const auto& places = tables_[table].places;
   const auto found = std::ranges::lower_bound(places, key, {}, &Place::key);
-  const bool is_there = found != places.end() && found->key == key;
-  return is_there ? tables_[table].weights.data() + found->weights_at : nullptr;
+  if (found == places.end() || found->key != key) {
+    return false;
+  }
+  std::copy_n(tables_[table].weights.data() + found->weights_at, tables_[table].dim, weights);
+  return true;
 }
 
 }  // namespace antiphon

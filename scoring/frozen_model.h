@@ -17,28 +17,35 @@
 #include "common/ckpt/lane_block.h"
 #include "common/ckpt/lane_file_reader.h"
 #include "common/ckpt/snapshot_chain.h"
+#include "models/trained_model.h"
 #include "proto/job.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
 
 namespace antiphon {
 
-class FrozenModel {
+class FrozenModel final : public TrainedModel {
  public:
   // `path` is a snapshot, or a folder of snapshots, of which the newest is taken. kDataLoss: it is
   // damaged or not whole.
   static StatusOr<std::unique_ptr<FrozenModel>> Load(FileSystem& fs, const std::string& path);
 
-  const Job& job() const { return job_; }
-  // Its schema, and the statistics of the features.
-  const TrainingPlan& plan() const { return plan_; }
-  // The folder that was read.
-  const std::string& folder() const { return folder_; }
+  const Job& job() const override { return job_; }
+  const TrainingPlan& plan() const override { return plan_; }
+  const std::string& folder() const override { return folder_; }
+  // The newest version in the chain.
+  uint64_t version() const { return version_; }
 
-  // The weights of a row, as many as the table's dim; null for a key that training never met.
-  const float* FindRow(TableId table, Key key) const;
-  // By BlockId.
-  std::span<const float> block(BlockId id) const { return blocks_[id]; }
+  bool CopyRow(TableId table, Key key, float* weights) const override;
+  std::span<const float> block(BlockId id) const override { return blocks_[id]; }
+
+  // Rows of a table, sorted by key: row i of row_count(table).
+  size_t row_count(TableId table) const { return tables_[table].places.size(); }
+  Key row_key(TableId table, size_t i) const { return tables_[table].places[i].key; }
+  std::span<const float> row_weights(TableId table, size_t i) const {
+    return {tables_[table].weights.data() + tables_[table].places[i].weights_at,
+            tables_[table].dim};
+  }
 
  private:
   // Where a row's weights lie, or that a delta removed it. Of a key that comes several times, the
@@ -68,6 +75,7 @@ class FrozenModel {
   Status Finish();
 
   std::string folder_;
+  uint64_t version_ = 0;
   TrainingPlan plan_;
   Job job_;
   std::vector<Table> tables_;

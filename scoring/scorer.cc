@@ -26,7 +26,7 @@ Job JobOfRows(Job job) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Scorer>> Scorer::Create(const FrozenModel& model, const Gemm& gemm,
+StatusOr<std::unique_ptr<Scorer>> Scorer::Create(const TrainedModel& model, const Gemm& gemm,
                                                  int compute_threads) {
   const std::vector<FeatureStatistics> statistics(model.plan().features().begin(),
                                                   model.plan().features().end());
@@ -38,7 +38,7 @@ StatusOr<std::unique_ptr<Scorer>> Scorer::Create(const FrozenModel& model, const
   return std::unique_ptr<Scorer>(new Scorer(model, std::move(builder), std::move(runner)));
 }
 
-Scorer::Scorer(const FrozenModel& model, std::unique_ptr<BatchBuilder> builder,
+Scorer::Scorer(const TrainedModel& model, std::unique_ptr<BatchBuilder> builder,
                std::unique_ptr<ModelRunner> runner)
     : model_(model),
       builder_(std::move(builder)),
@@ -104,12 +104,8 @@ void Scorer::GatherRows(size_t column) {
   row_of_value_[column].clear();
   for (const Key key : batch_.sparse[column].keys) {
     row_of_value_[column].push_back(static_cast<uint32_t>(rows.size() / dim));
-    const float* weights = model_.FindRow(table, key);
-    if (weights != nullptr) {
-      rows.insert(rows.end(), weights, weights + dim);
-    } else {
-      rows.resize(rows.size() + dim);
-    }
+    rows.resize(rows.size() + dim);  // zeros, and so they stay for a key without a row
+    model_.CopyRow(table, key, rows.data() + rows.size() - dim);
   }
 }
 

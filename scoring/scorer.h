@@ -20,17 +20,17 @@
 #include "models/model_runner.h"
 #include "models/step.h"
 #include "models/task_loss.h"
-#include "scoring/frozen_model.h"
+#include "models/trained_model.h"
 
 namespace antiphon {
 
 class Scorer {
  public:
   // `model` and `gemm` outlive the scorer.
-  static StatusOr<std::unique_ptr<Scorer>> Create(const FrozenModel& model, const Gemm& gemm,
+  static StatusOr<std::unique_ptr<Scorer>> Create(const TrainedModel& model, const Gemm& gemm,
                                                   int compute_threads);
 
-  const FrozenModel& model() const { return model_; }
+  const TrainedModel& model() const { return model_; }
   // The input fields of the job that a row is scored by, ascending.
   const std::vector<uint32_t>& used_fields() const { return builder_->used_fields(); }
   // What comes out: every task, then the conditionals of a funnel.
@@ -46,7 +46,7 @@ class Scorer {
   const std::vector<std::vector<float>>& Run();
 
  private:
-  Scorer(const FrozenModel& model, std::unique_ptr<BatchBuilder> builder,
+  Scorer(const TrainedModel& model, std::unique_ptr<BatchBuilder> builder,
          std::unique_ptr<ModelRunner> runner);
 
   // Copies the rows of every value of a column behind those that are there.
@@ -55,7 +55,7 @@ class Scorer {
   void FillLabels();
   float Predicted(size_t measure, float output) const;
 
-  const FrozenModel& model_;
+  const TrainedModel& model_;
   const std::unique_ptr<BatchBuilder> builder_;
   const std::unique_ptr<ModelRunner> runner_;
   std::vector<std::string> measures_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/tape/op_trace.h"
 #include "models/tape/pass_gradient.h"
 
 namespace antiphon {
@@ -90,6 +91,9 @@ Var<T> MixBlocks(Tape<T>& tape, std::span<const Var<T>> parts, const Var<T>& gat
     first += share.cols;
   }
   DCHECK_EQ(first, gate.cols);
+  if (tape.trace() != nullptr) {
+    tape.trace()->MixBlocks(y, parts, gate);
+  }
   return y;
 }
 
@@ -98,6 +102,9 @@ void PlaceColumns(Tape<T>& tape, const Var<T>& x, const Var<T>& place) {
   DCHECK(x.rows == place.rows && x.cols == place.cols);
   for (size_t r = 0; r < x.rows; ++r) {
     std::copy_n(x.view().row(r), x.cols, place.value + r * place.stride);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->PlaceColumns(place, x);
   }
   tape.Record(place, [x, place](Tape<T>& t) { PassGradient(t, place, x); });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/hash.h"
+#include "models/tape/op_trace.h"
 #include "models/tape/pass_gradient.h"
 
 namespace antiphon {
@@ -43,6 +44,9 @@ Var<T> Activate(Tape<T>& tape, const Var<T>& x, Activation activation) {
   const size_t f = static_cast<size_t>(activation);
   Var<T> y = Copy(tape, x, x.depends);
   tape.kernels().bias_activate[f](y.rows, y.cols, y.stride, nullptr, y.value);
+  if (tape.trace() != nullptr) {
+    tape.trace()->Activate(y, x, activation);
+  }
   tape.Record(y, [x, y, f](Tape<T>& t) {
     if (!t.Wants(x)) {
       return;
@@ -63,6 +67,9 @@ Var<T> PRelu(Tape<T>& tape, const Var<T>& x, const Var<T>& alpha) {
       out[c] = in[c] > 0 ? in[c] : alpha.value[c] * in[c];
     }
   }
+  if (tape.trace() != nullptr) {
+    tape.trace()->PRelu(y, x, alpha);
+  }
   tape.Record(y, [x, alpha, y](Tape<T>& t) { PReluBackward(t, x, alpha, y); });
   return y;
 }
@@ -71,6 +78,9 @@ template <typename T>
 Var<T> Softmax(Tape<T>& tape, const Var<T>& x) {
   Var<T> y = Copy(tape, x, x.depends);
   tape.kernels().softmax_rows(y.rows, y.cols, y.stride, y.value);
+  if (tape.trace() != nullptr) {
+    tape.trace()->Softmax(y, x);
+  }
   tape.Record(y, [x, y](Tape<T>& t) {
     if (!t.Wants(x)) {
       return;
@@ -90,6 +100,9 @@ Var<T> Add(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
   for (size_t r = 0; r < z.rows; ++r) {
     tape.kernels().add(z.cols, y.view().row(r), z.value + r * z.stride);
   }
+  if (tape.trace() != nullptr) {
+    tape.trace()->Add(z, x, y);
+  }
   tape.Record(z, [x, y, z](Tape<T>& t) {
     PassGradient(t, z, x);
     PassGradient(t, z, y);
@@ -103,6 +116,9 @@ Var<T> Subtract(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
   for (size_t r = 0; r < z.rows; ++r) {
     tape.kernels().axpy(z.cols, T{-1}, y.view().row(r), z.value + r * z.stride);
   }
+  if (tape.trace() != nullptr) {
+    tape.trace()->Subtract(z, x, y);
+  }
   tape.Record(z, [x, y, z](Tape<T>& t) {
     PassGradient(t, z, x);
     PassGradient(t, z, y, T{-1});
@@ -114,6 +130,9 @@ template <typename T>
 Var<T> Scale(Tape<T>& tape, const Var<T>& x, T factor) {
   Var<T> y = Copy(tape, x, x.depends);
   tape.kernels().scale(y.size(), factor, y.value);
+  if (tape.trace() != nullptr) {
+    tape.trace()->Scale(y, x, factor);
+  }
   tape.Record(y, [x, y, factor](Tape<T>& t) { PassGradient(t, y, x, factor); });
   return y;
 }
@@ -123,6 +142,9 @@ Var<T> AddBias(Tape<T>& tape, const Var<T>& x, const Var<T>& bias) {
   Var<T> y = Copy(tape, x, x.depends | bias.depends);
   for (size_t r = 0; r < y.rows; ++r) {
     tape.kernels().add(y.cols, bias.value, y.value + r * y.stride);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->AddBias(y, x, bias);
   }
   tape.Record(y, [x, bias, y](Tape<T>& t) {
     PassGradient(t, y, x);
@@ -139,6 +161,9 @@ Var<T> Multiply(Tape<T>& tape, const Var<T>& x, const Var<T>& y) {
   Var<T> z = tape.New(x.rows, x.cols, x.depends | y.depends);
   for (size_t r = 0; r < z.rows; ++r) {
     tape.kernels().multiply(z.cols, x.view().row(r), y.view().row(r), z.value + r * z.stride);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->Multiply(z, x, y);
   }
   tape.Record(z, [x, y, z](Tape<T>& t) {
     T* dx = t.GradIfWanted(x);
@@ -161,6 +186,9 @@ Var<T> ScaleRows(Tape<T>& tape, const Var<T>& x, const Var<T>& s) {
   Var<T> y = Copy(tape, x, x.depends | s.depends);
   for (size_t r = 0; r < y.rows; ++r) {
     tape.kernels().scale(y.cols, *s.view().row(r), y.value + r * y.stride);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->ScaleRows(y, x, s);
   }
   tape.Record(y, [x, s, y](Tape<T>& t) {
     T* dx = t.GradIfWanted(x);

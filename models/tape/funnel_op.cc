@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "models/tape/op_trace.h"
+
 namespace antiphon {
 namespace {
 
@@ -91,6 +93,33 @@ LogOdds FunnelOdds(std::span<const FunnelStep> steps, std::span<const Var<T>> lo
 }
 
 template <typename T>
+Var<T> FunnelLogit(Tape<T>& tape, std::span<const FunnelStep> steps,
+                   std::span<const Var<T>> logits) {
+  Var<T> y = tape.New(logits.front().rows, 1, kNoGradients);
+  for (size_t r = 0; r < y.rows; ++r) {
+    y.value[r] = static_cast<T>(FunnelOdds(steps, logits, r).logit());
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->FunnelLogit(y, steps, logits);
+  }
+  return y;
+}
+
+template <typename T>
+Var<T> FunnelConditionalLogit(Tape<T>& tape, std::span<const FunnelStep> steps,
+                              std::span<const FunnelStep> missed, std::span<const Var<T>> logits) {
+  Var<T> y = tape.New(logits.front().rows, 1, kNoGradients);
+  for (size_t r = 0; r < y.rows; ++r) {
+    y.value[r] = static_cast<T>(FunnelOdds(steps, logits, r).happens -
+                                FunnelOdds(missed, logits, r).happens);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->FunnelConditionalLogit(y, steps, missed, logits);
+  }
+  return y;
+}
+
+template <typename T>
 double FunnelLogLoss(Tape<T>& tape, std::span<const FunnelStep> steps,
                      std::span<const Var<T>> logits, const Target<T>& target, const T* scale) {
   const size_t rows = logits.front().rows;
@@ -133,6 +162,9 @@ double FunnelLogLoss(Tape<T>& tape, std::span<const FunnelStep> steps,
 
 #define AP_INSTANTIATE(T)                                                                       \
   template LogOdds FunnelOdds(std::span<const FunnelStep>, std::span<const Var<T>>, size_t);    \
+  template Var<T> FunnelLogit(Tape<T>&, std::span<const FunnelStep>, std::span<const Var<T>>);  \
+  template Var<T> FunnelConditionalLogit(Tape<T>&, std::span<const FunnelStep>,                 \
+                                         std::span<const FunnelStep>, std::span<const Var<T>>); \
   template double FunnelLogLoss(Tape<T>&, std::span<const FunnelStep>, std::span<const Var<T>>, \
                                 const Target<T>&, const T*);
 AP_INSTANTIATE(float)

@@ -45,6 +45,18 @@ struct LogOdds {
 template <typename T>
 LogOdds FunnelOdds(std::span<const FunnelStep> steps, std::span<const Var<T>> logits, size_t r);
 
+// The logit of P for every row, rows x 1, from the doubles of FunnelOdds. A prediction: no gradient
+// flows through it.
+template <typename T>
+Var<T> FunnelLogit(Tape<T>& tape, std::span<const FunnelStep> steps,
+                   std::span<const Var<T>> logits);
+
+// The same given that the event came within reach: log P - log P', where `missed` are the steps to
+// "it could have happened and has not".
+template <typename T>
+Var<T> FunnelConditionalLogit(Tape<T>& tape, std::span<const FunnelStep> steps,
+                              std::span<const FunnelStep> missed, std::span<const Var<T>> logits);
+
 // sum_b w l(y, P): the log loss of the event. Logits have one column; those from StopGradient do
 // not learn from it. `steps` outlive the backward pass.
 template <typename T>

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "models/tape/op_trace.h"
+
 namespace antiphon {
 namespace {
 
@@ -53,6 +55,9 @@ Var<T> StackedLinear(Tape<T>& tape, const Var<T>& x, const Var<T>& weight, const
   }
   const size_t f = static_cast<size_t>(activation);
   tape.kernels().bias_activate[f](y.rows, y.cols, y.stride, bias.value, y.value);
+  if (tape.trace() != nullptr) {
+    tape.trace()->StackedLinear(y, x, weight, bias, count, activation);
+  }
   tape.Record(y, [x, weight, bias, y, count, f](Tape<T>& t) {
     T* bias_grad = bias ? t.GradIfWanted(bias) : nullptr;
     t.kernels().activate_backward[f](y.rows, y.cols, y.stride, y.value, y.grad, bias_grad);
@@ -90,6 +95,9 @@ Var<T> LayerNorm(Tape<T>& tape, const Var<T>& x, const Var<T>& gamma, const Var<
       unit[c] = (in[c] - static_cast<T>(mean)) * inverse[i];
       out[c] = unit[c] * gamma.value[column + c] + beta.value[column + c];
     }
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->LayerNorm(y, x, gamma, beta, count);
   }
   tape.Record(y, [x, gamma, beta, y, normal, inverse, count, width](Tape<T>& t) {
     T* dgamma = t.GradIfWanted(gamma);

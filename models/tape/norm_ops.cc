@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/tape/op_trace.h"
+
 namespace antiphon {
 namespace {
 
@@ -72,6 +74,9 @@ Var<T> NormalizeColumns(Tape<T>& tape, const Var<T>& x, const Var<T>& gamma, con
       unit[r * y.cols + c] = normal;
       y.value[r * y.stride + c] = normal * gamma.value[c] + beta.value[c];
     }
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->NormalizeColumns(y, x, gamma, beta, by);
   }
   tape.Record(y, [x, gamma, beta, y, unit, by, own](Tape<T>& t) {
     T* dgamma = t.GradIfWanted(gamma);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "models/tape/op_trace.h"
+
 namespace antiphon {
 
 template <typename T>
@@ -22,6 +24,9 @@ Var<T> PairProducts(Tape<T>& tape, const Var<T>& x, std::span<const uint32_t> be
         sum[c] += field[c];
       }
     }
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->PairProducts(y, x, begins, dim);
   }
   tape.Record(y, [x, y, sums, begins, dim](Tape<T>& t) {
     if (!t.Wants(x)) {
@@ -49,6 +54,9 @@ Var<T> SumColumns(Tape<T>& tape, const Var<T>& x) {
   for (size_t r = 0; r < x.rows; ++r) {
     y.value[r] = static_cast<T>(tape.kernels().sum(x.cols, x.view().row(r)));
   }
+  if (tape.trace() != nullptr) {
+    tape.trace()->SumColumns(y, x);
+  }
   tape.Record(y, [x, y](Tape<T>& t) {
     if (!t.Wants(x)) {
       return;
@@ -72,6 +80,9 @@ Var<T> ScaleBlocks(Tape<T>& tape, const Var<T>& weight, const Var<T>& scale, uin
   for (size_t i = 0; i < y.size(); ++i) {
     const size_t block = i / weight.cols / height * n + i % weight.cols / width;
     y.value[i] = scale.value[block] * weight.value[i];
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->ScaleBlocks(y, weight, scale, n);
   }
   tape.Record(y, [weight, scale, y, n, height, width](Tape<T>& t) {
     T* dweight = t.GradIfWanted(weight);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/tape/op_trace.h"
 #include "models/tape/pass_gradient.h"
 
 namespace antiphon {
@@ -56,6 +57,9 @@ Var<T> ConcatRows(Tape<T>& tape, std::span<const Var<T>> parts) {
     });
     begin += part.rows;
   }
+  if (tape.trace() != nullptr) {
+    tape.trace()->ConcatRows(y, parts);
+  }
   return y;
 }
 
@@ -65,6 +69,9 @@ Var<T> GatherRows(Tape<T>& tape, const Var<T>& x, const uint32_t* rows, uint32_t
   for (size_t r = 0; r < count; ++r) {
     DCHECK_LT(rows[r], x.rows);
     std::copy_n(x.view().row(rows[r]), x.cols, y.value + r * y.stride);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->GatherRows(y, x, rows);
   }
   tape.Record(y, [x, y, rows](Tape<T>& t) {
     if (!t.Wants(x)) {
@@ -85,6 +92,9 @@ Var<T> RepeatRow(Tape<T>& tape, const Var<T>& x, uint32_t count) {
   for (size_t r = 0; r < count; ++r) {
     std::copy_n(x.value, x.cols, y.value + r * y.stride);
   }
+  if (tape.trace() != nullptr) {
+    tape.trace()->RepeatRow(y, x);
+  }
   tape.Record(y, [x, y](Tape<T>& t) {
     if (!t.Wants(x)) {
       return;
@@ -103,6 +113,9 @@ Var<T> RowDots(Tape<T>& tape, const Var<T>& x, const Var<T>& y, T factor) {
   for (size_t r = 0; r < z.rows; ++r) {
     const double dot = tape.kernels().dot(x.cols, x.view().row(r), y.view().row(r));
     z.value[r] = static_cast<T>(factor * dot);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->RowDots(z, x, y, factor);
   }
   tape.Record(z, [x, y, z, factor](Tape<T>& t) {
     T* dx = t.GradIfWanted(x);

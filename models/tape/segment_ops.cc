@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/tape/op_trace.h"
+
 namespace antiphon {
 
 template <typename T>
@@ -22,6 +24,9 @@ Var<T> SegmentSoftmax(Tape<T>& tape, const Var<T>& x, const Segments& segments) 
       sum += y.value[i];
     }
     tape.kernels().scale(end - begin, static_cast<T>(1 / sum), y.value + begin);
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->SegmentSoftmax(y, x, segments);
   }
   tape.Record(y, [x, y, segments](Tape<T>& t) {
     if (!t.Wants(x)) {
@@ -50,6 +55,9 @@ Var<T> SegmentSum(Tape<T>& tape, const Var<T>& x, const Var<T>& weight, const Se
     for (uint32_t i = segments.offsets[s]; i < segments.offsets[s + 1]; ++i) {
       tape.kernels().axpy(x.cols, weight.value[i], x.view().row(i), out);
     }
+  }
+  if (tape.trace() != nullptr) {
+    tape.trace()->SegmentSum(y, x, weight, segments);
   }
   tape.Record(y, [x, weight, y, segments](Tape<T>& t) {
     T* dx = t.GradIfWanted(x);

@@ -9,6 +9,8 @@
 // skipped. So what no loss depends on costs nothing, and a parameter whose buffer is not live was
 // not reached: that is how an absent task leaves its tower alone.
 //
+// A trace hears of every op, so that a pass can be written down (models/tape/op_trace.h).
+//
 // Float for work, double for tests of gradients. Owned by one thread.
 #pragma once
 
@@ -53,6 +55,9 @@ struct Var {
   MatrixView<T> grad_view() const { return {grad, rows, cols, stride}; }
 };
 
+template <typename T>
+class OpTrace;
+
 // A point in what a tape has recorded.
 struct TapeMark {
   size_t records = 0;
@@ -75,6 +80,9 @@ class Tape {
   // One whose gradient goes to `buffer`, which outlives the tape's reset. `depends` says what it
   // is: kParameters or kInputs.
   Var<T> Leaf(const T* value, size_t rows, size_t cols, Gradients depends, GradBuffer<T>* buffer);
+
+  // Null, as at first: nobody listens. A trace outlives the tape or is taken away.
+  void set_trace(OpTrace<T>* trace) { trace_ = trace; }
 
   // Gradients for everything that was recorded since Reset, from the losses, which seed them.
   void Backward(Gradients wanted);
@@ -127,6 +135,7 @@ class Tape {
   U* Scratch(size_t count) {
     return arena_.AllocateArray<U>(count);
   }
+  OpTrace<T>* trace() const { return trace_; }
   const Gemm& gemm() const { return gemm_; }
   const KernelTable<T>& kernels() const { return kernels_; }
   uint64_t arena_blocks() const { return arena_.block_count(); }
@@ -152,6 +161,7 @@ class Tape {
   Arena arena_;
   std::vector<RecordedOp> records_;
   std::vector<GradBuffer<T>*> buffers_;  // of New
+  OpTrace<T>* trace_ = nullptr;
   bool recording_ = true;
   Gradients wanted_ = kNoGradients;
 };

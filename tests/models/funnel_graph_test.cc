@@ -57,14 +57,19 @@ TEST(FunnelGraphTest, BranchesOfADecisionMix) {
   const LogitRow row({0.3, -0.8, 1.1, -2});
 
   const LogOdds odds = FunnelOdds(graph->steps(2), row.vars(), 0);
+  const Gemm gemm = Gemm::Create(GemmBackend::kEigen);
+  Tape<double> tape(gemm, BestKernelsOf<double>());
+  const Var<double> logit = FunnelLogit<double>(tape, graph->steps(2), row.vars());
+  const Var<double> conditional = graph->PredictConditional(tape, row.vars(), 2);
 
   const double given = Sigmoid(-0.8) * Sigmoid(1.1) + Sigmoid(0.8) * Sigmoid(-2);
   const double expected = Sigmoid(0.3) * given;
   EXPECT_EQ(graph->logit_count(), 4U);
   EXPECT_NEAR(std::exp(odds.happens), expected, 1e-12);
   EXPECT_NEAR(std::exp(odds.misses), 1 - expected, 1e-12);
-  EXPECT_NEAR(Sigmoid(graph->ConditionalLogit(2, row.vars(), 0)), given, 1e-12);
-  EXPECT_EQ(graph->ConditionalLogit(1, row.vars(), 0), -0.8);
+  EXPECT_EQ(*logit.value, odds.logit());
+  EXPECT_NEAR(Sigmoid(*conditional.value), given, 1e-12);
+  EXPECT_EQ(*graph->PredictConditional(tape, row.vars(), 1).value, -0.8);
 }
 
 TEST(FunnelGraphTest, AnEventThatHasNothingToDoWithAnotherIsNotAmongItsSteps) {

@@ -651,9 +651,10 @@ class VectorRun {
         ExpectClose(logits_[i].value[r], expected[order_[r] * count + i], "logit");
       }
     }
-    for (size_t r = 0; r < logits_[0].rows; ++r) {
-      for (size_t k = 0; k < columns_.size(); ++k) {
-        const double predicted = 1 / (1 + std::exp(-model_->PredictedLogit(logits_, k, r)));
+    for (size_t k = 0; k < columns_.size(); ++k) {
+      const Var<T> logit = model_->Predict(tape_, logits_, k);
+      for (size_t r = 0; r < logit.rows; ++r) {
+        const double predicted = 1 / (1 + std::exp(-double{logit.value[r]}));
         if (outputs.contains("probs")) {
           EXPECT_NEAR(predicted, Flat(outputs["probs"][order_[r]])[k], 1e-6);
         } else if (outputs.contains("pctcvr") && k == 1) {
