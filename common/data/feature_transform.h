@@ -30,6 +30,8 @@ namespace antiphon {
 
 class FeatureTransform {
  public:
+  enum class IdSource : uint8_t { kHash, kHashBuckets, kValue, kVocabulary, kBoundaries };
+
   // `statistics` holds what was fitted, and the contents of a vocab_file. An error says what is
   // missing there.
   static StatusOr<FeatureTransform> Create(const FeatureConfig& config,
@@ -48,9 +50,18 @@ class FeatureTransform {
 
   uint32_t width() const { return static_cast<uint32_t>(scale_.size()); }
 
- private:
-  enum class IdSource : uint8_t { kHash, kHashBuckets, kValue, kVocabulary, kBoundaries };
+  // What it does, for who has to tell others; of a categorical feature:
+  IdSource id_source() const { return source_; }
+  uint64_t buckets() const { return buckets_; }
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+  const std::vector<double>& boundaries() const { return boundaries_; }
+  // And of a numeric one, an entry a dimension: (x - shift) * scale, see below.
+  bool log1p() const { return log1p_; }
+  bool clip() const { return clip_; }
+  const std::vector<double>& shift() const { return shift_; }
+  const std::vector<double>& scale() const { return scale_; }
 
+ private:
   FeatureTransform() = default;
   Status FitNumbers(const FeatureConfig& config, const FeatureStatistics& statistics);
   BadRowReason AppendKey(std::string_view value, SparseColumn& column) const;
