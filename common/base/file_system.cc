@@ -4,9 +4,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <glob.h>
+#include <new>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -145,6 +148,8 @@ class PosixWritableFile final : public WritableFile {
     return failure_;
   }
 
+  const std::string& path() const { return path_; }
+
  private:
   // The kernel reports a lost page once and then forgets it, so we remember for it: a file that
   // failed keeps failing.
@@ -158,13 +163,84 @@ class PosixWritableFile final : public WritableFile {
   Status failure_;
 };
 
-StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, int disposition) {
+// A file opened with O_DIRECT, which takes whole sectors from aligned memory: bytes are gathered in
+// a buffer, and what is left of a sector at a Sync goes the usual way, as does all that follows it.
+class DirectWritableFile final : public WritableFile {
+ public:
+  DirectWritableFile(const std::string& path, Descriptor fd)
+      : fd_(fd.get()),
+        file_(path, std::move(fd)),
+        buffer_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kBufferBytes))) {
+    if (buffer_ == nullptr) {
+      throw std::bad_alloc();
+    }
+  }
+
+  Status Append(std::span<const std::byte> bytes) override {
+    if (!direct_) {
+      return file_.Append(bytes);
+    }
+    while (!bytes.empty()) {
+      const size_t n = std::min(bytes.size(), kBufferBytes - filled_);
+      std::memcpy(buffer_.get() + filled_, bytes.data(), n);
+      filled_ += n;
+      bytes = bytes.subspan(n);
+      if (filled_ == kBufferBytes) {
+        AP_RETURN_IF_ERROR(file_.Append(std::span(buffer_.get(), std::exchange(filled_, 0))));
+      }
+    }
+    return Status();
+  }
+
+  Status Sync() override {
+    AP_RETURN_IF_ERROR(WriteRest());
+    return file_.Sync();
+  }
+
+  Status Close() override {
+    const Status written = WriteRest();
+    const Status closed = file_.Close();
+    return written.ok() ? closed : written;
+  }
+
+ private:
+  // Enough for every sector size, and what a disk likes to get at once.
+  static constexpr size_t kAlignment = 4096;
+  static constexpr size_t kBufferBytes = size_t{1} << 20;
+
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
+
+  Status WriteRest() {
+    if (!std::exchange(direct_, false)) {
+      return Status();
+    }
+    if (::fcntl(fd_, F_SETFL, 0) == -1) {
+      return FileError("write", file_.path(), errno);
+    }
+    return file_.Append(std::span(buffer_.get(), filled_));
+  }
+
+  const int fd_;  // of file_
+  PosixWritableFile file_;
+  const std::unique_ptr<std::byte, Free> buffer_;
+  size_t filled_ = 0;
+  bool direct_ = true;
+};
+
+StatusOr<Descriptor> OpenDescriptor(const std::string& path, int disposition) {
   constexpr mode_t kMode = 0644;
   Descriptor fd(Uninterrupted(
       [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | disposition, kMode); }));
   if (fd.get() == -1) {
     return FileError("create", path, errno);
   }
+  return fd;
+}
+
+StatusOr<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, int disposition) {
+  AP_ASSIGN_OR_RETURN(Descriptor fd, OpenDescriptor(path, disposition));
   return std::unique_ptr<WritableFile>(std::make_unique<PosixWritableFile>(path, std::move(fd)));
 }
 
@@ -188,6 +264,15 @@ StatusOr<std::unique_ptr<ReadableFile>> PosixFileSystem::OpenForRead(const std::
 
 StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::Create(const std::string& path) {
   return OpenForWrite(path, O_TRUNC);
+}
+
+StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::CreateLarge(const std::string& path) {
+  StatusOr<Descriptor> fd = OpenDescriptor(path, O_TRUNC | O_DIRECT);
+  if (!fd.ok()) {
+    // Some file systems, in memory or on the network, cannot. If it is something else, it says so.
+    return Create(path);
+  }
+  return std::unique_ptr<WritableFile>(std::make_unique<DirectWritableFile>(path, *std::move(fd)));
 }
 
 StatusOr<std::unique_ptr<WritableFile>> PosixFileSystem::OpenForAppend(const std::string& path) {

@@ -43,6 +43,11 @@ class FileSystem {
   virtual StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(const std::string& path) = 0;
   // Creates the file or empties it.
   virtual StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
+  // As Create, for a file of many megabytes that nobody reads soon: where that is possible its
+  // bytes go to the disk as they come and stay out of the page cache.
+  virtual StatusOr<std::unique_ptr<WritableFile>> CreateLarge(const std::string& path) {
+    return Create(path);
+  }
   // Creates the file or goes on at its end.
   virtual StatusOr<std::unique_ptr<WritableFile>> OpenForAppend(const std::string& path) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
@@ -64,6 +69,7 @@ class PosixFileSystem final : public FileSystem {
  public:
   StatusOr<std::unique_ptr<ReadableFile>> OpenForRead(const std::string& path) override;
   StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override;
+  StatusOr<std::unique_ptr<WritableFile>> CreateLarge(const std::string& path) override;
   StatusOr<std::unique_ptr<WritableFile>> OpenForAppend(const std::string& path) override;
   Status Rename(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& directory) override;

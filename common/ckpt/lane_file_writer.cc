@@ -13,7 +13,7 @@ StatusOr<std::unique_ptr<LaneFileWriter>> LaneFileWriter::Create(FileSystem& fs,
                                                                  const LaneFileHeader& header) {
   std::unique_ptr<LaneFileWriter> writer(new LaneFileWriter(fs, directory, name));
   AP_ASSIGN_OR_RETURN(const std::string sealed, SealMessage(kLaneFileKind, header));
-  AP_ASSIGN_OR_RETURN(writer->file_, fs.Create(writer->temporary_path()));
+  AP_ASSIGN_OR_RETURN(writer->file_, fs.CreateLarge(writer->temporary_path()));
   AP_RETURN_IF_ERROR(writer->Write(std::as_bytes(std::span(sealed))));
   return writer;
 }
