@@ -20,7 +20,7 @@ class DeterminismTest : public ::testing::Test {
         job_(WriteSmallJob(folder_)) {}
   ~DeterminismTest() override { std::filesystem::remove_all(folder_); }
 
-  TrainedModel Train(const std::string& name, const TrainSetup& setup) {
+  TrainedBits Train(const std::string& name, const TrainSetup& setup) {
     return TrainSmallJob(job_, folder_ + "/" + name, setup);
   }
 
@@ -28,7 +28,7 @@ class DeterminismTest : public ::testing::Test {
   const std::string job_;
 };
 
-void ExpectSameBits(const TrainedModel& left, const TrainedModel& right) {
+void ExpectSameBits(const TrainedBits& left, const TrainedBits& right) {
   EXPECT_EQ(left.rows.size(), 400);  // 100 users and 300 items
   EXPECT_GT(left.chunks.size(), 10);
   EXPECT_TRUE(left.rows == right.rows);
@@ -36,38 +36,37 @@ void ExpectSameBits(const TrainedModel& left, const TrainedModel& right) {
 }
 
 TEST_F(DeterminismTest, TwoRunsGiveTheSameBits) {
-  const TrainedModel first = Train("first", {});
-  const TrainedModel second = Train("second", {});
+  const TrainedBits first = Train("first", {});
+  const TrainedBits second = Train("second", {});
 
   ExpectSameBits(first, second);
 }
 
 TEST_F(DeterminismTest, AnotherSeedGivesOtherBits) {
-  const TrainedModel first = Train("first", {});
-  const TrainedModel second = Train("second", {.overrides = {"seed=6"}});
+  const TrainedBits first = Train("first", {});
+  const TrainedBits second = Train("second", {.overrides = {"seed=6"}});
 
   EXPECT_FALSE(first.rows == second.rows);
 }
 
 TEST_F(DeterminismTest, ThreeServersGiveTheBitsOfOne) {
-  const TrainedModel one = Train("one", {});
-  const TrainedModel three = Train("three", {.servers = 3});
+  const TrainedBits one = Train("one", {});
+  const TrainedBits three = Train("three", {.servers = 3});
 
   ExpectSameBits(one, three);
 }
 
 TEST_F(DeterminismTest, LanesAndComputeSlicesDoNotDependOnTiming) {
-  const TrainedModel first = Train("first", {.lanes = 2, .compute_threads = 2});
-  const TrainedModel second = Train("second", {.servers = 2, .compute_threads = 2});
+  const TrainedBits first = Train("first", {.lanes = 2, .compute_threads = 2});
+  const TrainedBits second = Train("second", {.servers = 2, .compute_threads = 2});
 
   ExpectSameBits(first, second);
 }
 
 TEST_F(DeterminismTest, ARestoredModelIsTheOneThatWasSaved) {
-  const TrainedModel saved = Train("saved", {.servers = 2});
+  const TrainedBits saved = Train("saved", {.servers = 2});
 
-  const TrainedModel restored =
-      Train("restored", {.servers = 3, .restore_dir = folder_ + "/saved"});
+  const TrainedBits restored = Train("restored", {.servers = 3, .restore_dir = folder_ + "/saved"});
 
   ExpectSameBits(saved, restored);
 }
@@ -80,7 +79,7 @@ TEST_F(DeterminismTest, TwoWorkersTrainEverySampleInEveryMode) {
          "train_config.pull_ahead_steps=1"}}) {
     const std::string name = "mode" + std::to_string(mode.size());
 
-    const TrainedModel model = Train(name, {.servers = 2, .workers = 2, .overrides = mode});
+    const TrainedBits model = Train(name, {.servers = 2, .workers = 2, .overrides = mode});
 
     EXPECT_EQ(model.rows.size(), 400) << name;
   }

@@ -31,7 +31,7 @@ class SceneGrowthTest : public ::testing::Test {
         job_(WriteSceneJob(folder_)) {}
   ~SceneGrowthTest() override { std::filesystem::remove_all(folder_); }
 
-  TrainedModel Train(const std::string& name, const TrainSetup& setup) {
+  TrainedBits Train(const std::string& name, const TrainSetup& setup) {
     return TrainSmallJob(job_, folder_ + "/" + name, setup);
   }
 
@@ -44,7 +44,7 @@ bool IsOf(const std::string& scene, const BlockSpec& block) {
 }
 
 // Names of the blocks that a run on rows of home alone left as they were, bit for bit.
-std::vector<std::string> Unmoved(const TrainedModel& before, const TrainedModel& after) {
+std::vector<std::string> Unmoved(const TrainedBits& before, const TrainedBits& after) {
   std::vector<std::string> names;
   for (const BlockSpec& block : before.plan.schema().blocks()) {
     if (BlockBits(before, block.name()) == BlockBits(after, block.name())) {
@@ -54,7 +54,7 @@ std::vector<std::string> Unmoved(const TrainedModel& before, const TrainedModel&
   return names;
 }
 
-std::vector<std::string> BlocksOf(const std::string& scene, const TrainedModel& model) {
+std::vector<std::string> BlocksOf(const std::string& scene, const TrainedBits& model) {
   std::vector<std::string> names;
   for (const BlockSpec& block : model.plan.schema().blocks()) {
     if (IsOf(scene, block)) {
@@ -73,12 +73,12 @@ TEST_F(SceneGrowthTest, RowsOfOneSceneLeaveWeightsAndOptimizerStateOfAnotherAlon
     SCOPED_TRACE(name);
     const std::string job = WriteSceneJob(folder_, model);
     const std::string folder = folder_ + "/" + name;
-    const TrainedModel both =
+    const TrainedBits both =
         TrainSmallJob(job, folder + "/both", {.servers = 2, .overrides = more});
     std::vector<std::string> home = more;
     home.emplace_back("train_input_path[0]=home.csv");
 
-    const TrainedModel after = TrainSmallJob(
+    const TrainedBits after = TrainSmallJob(
         job, folder + "/home", {.servers = 2, .overrides = home, .restore_dir = folder + "/both"});
 
     EXPECT_GE(BlocksOf("live", both).size(), 9U);
@@ -89,12 +89,12 @@ TEST_F(SceneGrowthTest, RowsOfOneSceneLeaveWeightsAndOptimizerStateOfAnotherAlon
 // PEPNet knows a scene by its row alone.
 TEST_F(SceneGrowthTest, RowsOfOneSceneLeaveTheRowOfAnotherAlone) {
   const std::string job = WriteSceneJob(folder_, SceneModel::kPepNet);
-  const TrainedModel both = TrainSmallJob(job, folder_ + "/both", {.servers = 2});
+  const TrainedBits both = TrainSmallJob(job, folder_ + "/both", {.servers = 2});
 
-  const TrainedModel after = TrainSmallJob(job, folder_ + "/home",
-                                           {.servers = 2,
-                                            .overrides = {"train_input_path[0]=home.csv"},
-                                            .restore_dir = folder_ + "/both"});
+  const TrainedBits after = TrainSmallJob(job, folder_ + "/home",
+                                          {.servers = 2,
+                                           .overrides = {"train_input_path[0]=home.csv"},
+                                           .restore_dir = folder_ + "/both"});
 
   const auto domain = static_cast<TableId>(both.plan.schema().tables_size() - 1);
   std::vector<bool> moved;
@@ -113,10 +113,10 @@ TEST_F(SceneGrowthTest, RowsOfOneSceneLeavePrivateFeaturesOfAnotherAlone) {
                                     optimizer_config { lazy_adam_optimizer {} }})",
       R"(model_config.feature_groups[]={group_name: "of_live" feature_names: "host"})",
       R"(model_config.scene_tasks[]={scene: "live" private_group: "of_live"})"};
-  const TrainedModel both = Train("both", {.servers = 2, .overrides = overrides});
+  const TrainedBits both = Train("both", {.servers = 2, .overrides = overrides});
   overrides.emplace_back("train_input_path[0]=home.csv");
 
-  const TrainedModel after =
+  const TrainedBits after =
       Train("home", {.servers = 2, .overrides = overrides, .restore_dir = folder_ + "/both"});
 
   const auto hosts = static_cast<TableId>(both.plan.schema().tables_size() - 1);
@@ -131,7 +131,7 @@ TEST_F(SceneGrowthTest, RowsOfOneSceneLeavePrivateFeaturesOfAnotherAlone) {
 }
 
 // The current values of every block of the model's plan, without steps and optimizer state.
-std::vector<std::vector<float>> BlockValues(const TrainedModel& model) {
+std::vector<std::vector<float>> BlockValues(const TrainedBits& model) {
   std::vector<std::vector<float>> values;
   for (const BlockSpec& block : model.plan.schema().blocks()) {
     const std::string bits = BlockBits(model, block.name());
@@ -146,7 +146,7 @@ std::vector<std::vector<float>> BlockValues(const TrainedModel& model) {
 // are the same for every model.
 class Scorer {
  public:
-  Scorer(const TrainedModel& model, const std::string& job_path,
+  Scorer(const TrainedBits& model, const std::string& job_path,
          const std::vector<std::string>& overrides)
       : blocks_(BlockValues(model)), block_views_(blocks_.begin(), blocks_.end()) {
     PosixFileSystem fs;
@@ -206,9 +206,9 @@ const std::vector<std::string> kGrown = {
     R"(model_config.ums.task_towers[]={tower_name: "again" label_name: "click" })"};
 
 TEST_F(SceneGrowthTest, NewSceneStartsAsThePublicModelAndOldOnesDoNotMove) {
-  const TrainedModel before = Train("before", {.servers = 2});
+  const TrainedBits before = Train("before", {.servers = 2});
 
-  const TrainedModel after =
+  const TrainedBits after =
       Train("after", {.servers = 3, .overrides = kGrown, .restore_dir = folder_ + "/before"});
 
   EXPECT_TRUE(before.rows == after.rows);
@@ -236,7 +236,7 @@ TEST_F(SceneGrowthTest, GrownModelTrainsOn) {
   std::vector<std::string> overrides = kGrown;
   overrides.emplace_back("train_input_path[0]=home.csv");
 
-  const TrainedModel after =
+  const TrainedBits after =
       Train("after", {.overrides = overrides, .restore_dir = folder_ + "/before"});
 
   EXPECT_GT(after.chunks.size(), 10U);

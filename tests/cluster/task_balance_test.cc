@@ -26,7 +26,7 @@ class TaskBalanceClusterTest : public ::testing::Test {
         job_(WriteSmallJob(folder_)) {}
   ~TaskBalanceClusterTest() override { std::filesystem::remove_all(folder_); }
 
-  TrainedModel Train(const std::string& name, const TrainSetup& setup) {
+  TrainedBits Train(const std::string& name, const TrainSetup& setup) {
     return TrainSmallJob(job_, folder_ + "/" + name, setup);
   }
 
@@ -64,7 +64,7 @@ const char* const kGradNorm = "model_config.loss_weight_strategy=GradNorm";
 const char* const kEveryBatch = "model_config.grad_norm.update_every=1";
 
 // The block of the weights as a snapshot has it: rows of a float a task.
-std::vector<std::vector<float>> BalanceRows(const TrainedModel& model, size_t tasks) {
+std::vector<std::vector<float>> BalanceRows(const TrainedBits& model, size_t tasks) {
   const std::string bits = BlockBits(model, "task_weights").substr(sizeof(uint64_t));
   std::vector<std::vector<float>> rows(bits.size() / sizeof(float) / tasks,
                                        std::vector<float>(tasks));
@@ -77,7 +77,7 @@ std::vector<std::vector<float>> BalanceRows(const TrainedModel& model, size_t ta
 TEST_F(TaskBalanceClusterTest, EveryStrategyTrainsInEveryMode) {
   for (const std::string strategy : {"GradNorm", "Uncertainty", "DWA", "PCGrad"}) {
     for (const std::string sync : {"true", "false"}) {
-      const TrainedModel model =
+      const TrainedBits model =
           Train(strategy + sync, {.servers = 2,
                                   .workers = 2,
                                   .overrides = {"model_config.loss_weight_strategy=" + strategy,
@@ -99,8 +99,8 @@ TEST_F(TaskBalanceClusterTest, EveryStrategyTrainsStarAndPepNet) {
       }
       const std::string name = strategy + std::to_string(static_cast<int>(kind));
 
-      const TrainedModel model = TrainSmallJob(
-          job, folder_ + "/" + name, {.servers = 2, .workers = 2, .overrides = overrides});
+      const TrainedBits model = TrainSmallJob(job, folder_ + "/" + name,
+                                              {.servers = 2, .workers = 2, .overrides = overrides});
 
       EXPECT_GE(model.rows.size(), 400) << name;
     }
@@ -108,9 +108,9 @@ TEST_F(TaskBalanceClusterTest, EveryStrategyTrainsStarAndPepNet) {
 }
 
 TEST_F(TaskBalanceClusterTest, SameBitsRunAfterRunAndOnAnyNumberOfServers) {
-  const TrainedModel one = Train("one", {.overrides = {kGradNorm}});
-  const TrainedModel again = Train("again", {.overrides = {kGradNorm}});
-  const TrainedModel three = Train("three", {.servers = 3, .overrides = {kGradNorm}});
+  const TrainedBits one = Train("one", {.overrides = {kGradNorm}});
+  const TrainedBits again = Train("again", {.overrides = {kGradNorm}});
+  const TrainedBits three = Train("three", {.servers = 3, .overrides = {kGradNorm}});
 
   EXPECT_TRUE(one.chunks == again.chunks);
   EXPECT_TRUE(one.chunks == three.chunks);
@@ -120,7 +120,7 @@ TEST_F(TaskBalanceClusterTest, SameBitsRunAfterRunAndOnAnyNumberOfServers) {
 // A step of BSP is one of the balance, a push of ASP too; in both the weights stay what they are.
 TEST_F(TaskBalanceClusterTest, WorkersShareOneBalance) {
   for (const std::string sync : {"true", "false"}) {
-    const TrainedModel model =
+    const TrainedBits model =
         Train("sync_" + sync,
               {.servers = 2,
                .workers = 2,
@@ -138,11 +138,11 @@ TEST_F(TaskBalanceClusterTest, WorkersShareOneBalance) {
 TEST_F(TaskBalanceClusterTest, AbsentTaskStaysAsItIsBitForBit) {
   const std::vector<std::string> overrides = {kGradNorm, kEveryBatch};
   const std::vector<std::string> names = BlockNames(overrides);
-  const TrainedModel before = Train("before", {.overrides = overrides});
+  const TrainedBits before = Train("before", {.overrides = overrides});
 
   std::vector<std::string> later = overrides;
   later.push_back(WriteWithoutBuys());
-  const TrainedModel after =
+  const TrainedBits after =
       Train("after", {.overrides = later, .restore_dir = folder_ + "/before"});
 
   for (const auto& [id, bytes] : before.chunks) {
@@ -167,12 +167,12 @@ TEST_F(TaskBalanceClusterTest, ARestoredJobMayGainATask) {
   for (const std::string strategy : {"GradNorm", "DWA", "Uncertainty"}) {
     SCOPED_TRACE(strategy);
     const std::vector<std::string> overrides = {"model_config.loss_weight_strategy=" + strategy};
-    const TrainedModel before = Train(strategy, {.servers = 2, .overrides = overrides});
+    const TrainedBits before = Train(strategy, {.servers = 2, .overrides = overrides});
     std::vector<std::string> grown = overrides;
     grown.emplace_back(
         R"(model_config.mmoe.task_towers[]={tower_name: "again" label_name: "click"})");
 
-    const TrainedModel after =
+    const TrainedBits after =
         Train(strategy + "_grown",
               {.servers = 3, .overrides = grown, .restore_dir = folder_ + "/" + strategy});
 
@@ -204,7 +204,7 @@ TEST_F(TaskBalanceClusterTest, AGrownJobBalancesAllItsTasks) {
       R"(model_config.mmoe.task_towers[]={tower_name: "again" label_name: "click" weight: 50 })");
   grown.push_back(WriteWithoutBuys());
 
-  const TrainedModel after =
+  const TrainedBits after =
       Train("after", {.overrides = grown, .restore_dir = folder_ + "/before"});
 
   const std::vector<float> weight = BalanceRows(after, 3)[0];
@@ -214,9 +214,9 @@ TEST_F(TaskBalanceClusterTest, AGrownJobBalancesAllItsTasks) {
 
 // What a run found may be kept fixed from then on, and let go again.
 TEST_F(TaskBalanceClusterTest, ARestoredJobMayFreezeItsWeights) {
-  const TrainedModel before = Train("before", {.overrides = {kGradNorm, kEveryBatch}});
+  const TrainedBits before = Train("before", {.overrides = {kGradNorm, kEveryBatch}});
 
-  const TrainedModel after =
+  const TrainedBits after =
       Train("after", {.overrides = {kGradNorm, "model_config.grad_norm.frozen_weights=[1.25, 0.75]",
                                     WriteWithoutBuys()},
                       .restore_dir = folder_ + "/before"});

@@ -137,8 +137,8 @@ std::string SmallData(Scenes scenes) {
   return csv;
 }
 
-TrainedModel ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
-  TrainedModel model;
+TrainedBits ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
+  TrainedBits model;
   const StatusOr<std::string> folder = FindNewestSnapshot(fs, snapshot_dir);
   EXPECT_TRUE(folder.ok()) << folder.status();
   const StatusOr<SnapshotManifest> manifest = ReadManifest(fs, *folder);
@@ -176,7 +176,7 @@ TrainedModel ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
 
 }  // namespace
 
-std::string BlockBits(const TrainedModel& model, const std::string& name) {
+std::string BlockBits(const TrainedBits& model, const std::string& name) {
   std::string bits;
   for (const auto& [chunk, bytes] : model.chunks) {
     if (model.plan.schema().blocks(static_cast<int>(chunk.first)).name() == name) {
@@ -209,8 +209,8 @@ std::string WriteSceneJob(const std::string& folder, SceneModel model) {
   return folder + "/scenes.textproto";
 }
 
-TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
-                           const TrainSetup& setup) {
+TrainedBits TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
+                          const TrainSetup& setup) {
   PosixFileSystem fs;
   SystemClock clock;
   const StatusOr<JobFile> job = LoadCheckedJob(fs, job_path, setup.overrides);

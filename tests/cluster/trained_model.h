@@ -23,14 +23,14 @@ struct TrainSetup {
 };
 
 // The model's bits, by what they belong to: weights and optimizer state, without the rows' headers.
-struct TrainedModel {
+struct TrainedBits {
   TrainingPlan plan;
   std::map<std::pair<TableId, Key>, std::string> rows;
   std::map<std::pair<BlockId, uint32_t>, std::string> chunks;
 };
 
 // The chunks of block `name`, one behind the other; empty when there is no such block.
-std::string BlockBits(const TrainedModel& model, const std::string& name);
+std::string BlockBits(const TrainedBits& model, const std::string& name);
 
 // Writes a job (an MMoE of two tasks on two ids and a number, 2,000 samples, 2 epochs) and its data
 // into `folder`. Returns the job file's path.
@@ -42,7 +42,7 @@ enum class SceneModel { kUms, kStar, kPepNet };
 std::string WriteSceneJob(const std::string& folder, SceneModel model = SceneModel::kUms);
 
 // Trains it and reads the snapshot that it leaves in `snapshot_dir`. Any error fails the test.
-TrainedModel TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
-                           const TrainSetup& setup);
+TrainedBits TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
+                          const TrainSetup& setup);
 
 }  // namespace antiphon
