@@ -1,6 +1,7 @@
 #include "server/dense_store.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -61,6 +62,30 @@ StatusOr<std::unique_ptr<DenseStore>> DenseStore::Create(const ParameterSchema& 
     entry.optimizer->InitState(entry.place.floats, values, store->floats_.data() + entry.state_at);
   }
   return store;
+}
+
+StatusOr<std::unique_ptr<DenseStore>> DenseStore::Grow(const ParameterSchema& schema,
+                                                       const std::vector<Chunk>& chunks) {
+  AdvanceCut(std::numeric_limits<size_t>::max());
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<DenseStore> grown, Create(schema, chunks));
+  grown->version_ = version_;
+  for (const Entry& entry : chunks_) {
+    const DenseChunk chunk = ChunkOf(entry);
+    AP_RETURN_IF_ERROR(grown->Restore(entry.place.block, entry.place.index, entry.steps,
+                                      chunk.values, chunk.state));
+  }
+  // Bits of chunks mean others now: whoever asks gets all of them.
+  ++grown->version_;
+  for (Entry& entry : grown->chunks_) {
+    entry.changed_at = grown->version_;
+  }
+  // New chunks come behind, so those that measure are the first of theirs.
+  for (size_t i = 0; i < measured_.size(); ++i) {
+    Entry& entry = grown->chunks_[grown->measured_[i]];
+    entry.measured = std::move(chunks_[measured_[i]].measured);
+    entry.measured->Widen(entry.place.floats / kBalanceRows);
+  }
+  return grown;
 }
 
 template <typename Visit>

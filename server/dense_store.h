@@ -45,6 +45,12 @@ class DenseStore {
   static StatusOr<std::unique_ptr<DenseStore>> Create(const ParameterSchema& schema,
                                                       const std::vector<Chunk>& chunks);
 
+  // What `schema` makes of this store, which it contains (common/optim/schema_growth.h): every
+  // chunk with its state as it stands, and new ones as they begin. An open cut gets the rest of its
+  // chunks first and ends. This store is then to be given up; on an error it is what it was.
+  StatusOr<std::unique_ptr<DenseStore>> Grow(const ParameterSchema& schema,
+                                             const std::vector<Chunk>& chunks);
+
   // Grows with every change, from 1; so 0 is older than everything.
   uint64_t version() const { return version_; }
 

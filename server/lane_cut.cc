@@ -122,7 +122,7 @@ LaneCut::Progress LaneCut::Advance() {
 }
 
 bool LaneCut::AdvanceRows() {
-  for (; next_table_ < store_.table_count(); ++next_table_) {
+  for (; next_table_ < row_blocks_.size(); ++next_table_) {
     // What a change saved in the meantime may have reached the last row.
     if (store_.table(next_table_).AdvanceCut(kSliceBytes)) {
       return true;
@@ -137,7 +137,7 @@ bool LaneCut::AdvanceChunks() {
 }
 
 bool LaneCut::AdvanceSightings() {
-  for (; sightings_table_ < store_.table_count(); ++sightings_table_, sightings_at_ = 0) {
+  for (; sightings_table_ < row_blocks_.size(); ++sightings_table_, sightings_at_ = 0) {
     const SightingCounter* sightings = store_.table(sightings_table_).sightings();
     if (sightings == nullptr || sightings_at_ == sightings->bytes().size()) {
       continue;
@@ -227,7 +227,7 @@ void LaneCut::GiveUp(const Status& why) {
     return;
   }
   status_ = why;
-  for (TableId id = 0; id < store_.table_count(); ++id) {
+  for (TableId id = 0; id < row_blocks_.size(); ++id) {
     store_.table(id).AbandonCut();
   }
   store_.dense().AbandonCut();

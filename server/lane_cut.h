@@ -75,7 +75,8 @@ class LaneCut {
   LaneStore& store_;
   const std::shared_ptr<LaneFile> file_;
   SnapshotWriter& writer_;
-  std::vector<std::unique_ptr<RowBlocks>> row_blocks_;  // by table
+  // By table; the lane may have got more tables since the moment.
+  std::vector<std::unique_ptr<RowBlocks>> row_blocks_;
   Chunks chunks_;
   RingQueue<WritePiece> waiting_;  // full blocks for which the writer had no room
   size_t waiting_bytes_ = 0;

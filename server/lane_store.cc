@@ -1,10 +1,13 @@
 #include "server/lane_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "common/cluster/chunk_layout.h"
 #include "common/cluster/shard_map.h"
+#include "common/optim/schema_growth.h"
 
 namespace antiphon {
 
@@ -53,11 +56,7 @@ StatusOr<std::unique_ptr<LaneStore>> LaneStore::Create(const ConfigureRequest& c
   const ParameterSchema& schema = store->schema();
   for (int id = 0; id < schema.tables_size(); ++id) {
     AP_ASSIGN_OR_RETURN(std::unique_ptr<RowTable> table,
-                        RowTable::Create({.table = static_cast<TableId>(id),
-                                          .spec = schema.tables(id),
-                                          .seed = schema.seed(),
-                                          .shard_count = schema.shard_count(),
-                                          .owned_shards = store->shards_}));
+                        store->MakeTable(schema, static_cast<TableId>(id)));
     store->tables_.push_back(std::move(table));
   }
   AP_ASSIGN_OR_RETURN(store->dense_,
@@ -68,12 +67,10 @@ StatusOr<std::unique_ptr<LaneStore>> LaneStore::Create(const ConfigureRequest& c
 Status LaneStore::TakeView(const ConfigureRequest& config) {
   const ClusterView& ours = config_.view();
   const ClusterView& theirs = config.view();
-  const bool same_lane =
-      theirs.cluster_id() == ours.cluster_id() && config.lane() == lane() &&
-      config.has_max_staleness() == config_.has_max_staleness() &&
-      config.max_staleness() == config_.max_staleness() &&
-      config.schema().SerializeAsString() == config_.schema().SerializeAsString() &&
-      std::ranges::equal(theirs.lane_of_shard(), ours.lane_of_shard());
+  const bool same_lane = theirs.cluster_id() == ours.cluster_id() && config.lane() == lane() &&
+                         config.has_max_staleness() == config_.has_max_staleness() &&
+                         config.max_staleness() == config_.max_staleness() &&
+                         std::ranges::equal(theirs.lane_of_shard(), ours.lane_of_shard());
   if (!same_lane || theirs.epoch() <= ours.epoch()) {
     return FailedPreconditionError(
         "this lane is configured already, as lane " + std::to_string(lane()) + " of cluster " +
@@ -82,8 +79,36 @@ Status LaneStore::TakeView(const ConfigureRequest& config) {
                    : "; restart its server to make it another one"));
   }
   AP_RETURN_IF_ERROR(CheckView(config));
+  if (config.schema().SerializeAsString() != schema().SerializeAsString()) {
+    AP_RETURN_IF_ERROR(Grow(config.schema()));
+  }
   config_ = config;
   return Status();
+}
+
+Status LaneStore::Grow(const ParameterSchema& schema) {
+  AP_RETURN_IF_ERROR(CheckSchema(schema));
+  AP_RETURN_IF_ERROR(CheckGrows(config_.schema(), schema));
+  std::vector<std::unique_ptr<RowTable>> added;
+  for (int id = config_.schema().tables_size(); id < schema.tables_size(); ++id) {
+    AP_ASSIGN_OR_RETURN(std::unique_ptr<RowTable> table,
+                        MakeTable(schema, static_cast<TableId>(id)));
+    added.push_back(std::move(table));
+  }
+  const std::vector<LaneId> lane_of_shard(view().lane_of_shard().begin(),
+                                          view().lane_of_shard().end());
+  AP_ASSIGN_OR_RETURN(dense_, dense_->Grow(schema, LaneChunks(schema, lane_of_shard, lane())));
+  std::ranges::move(added, std::back_inserter(tables_));
+  return Status();
+}
+
+StatusOr<std::unique_ptr<RowTable>> LaneStore::MakeTable(const ParameterSchema& schema,
+                                                         TableId id) const {
+  return RowTable::Create({.table = id,
+                           .spec = schema.tables(static_cast<int>(id)),
+                           .seed = schema.seed(),
+                           .shard_count = schema.shard_count(),
+                           .owned_shards = shards_});
 }
 
 ShardId LaneStore::ShardOf(TableId table, Key key) const {

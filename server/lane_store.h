@@ -23,8 +23,10 @@ class LaneStore {
   // lane is not in the view.
   static StatusOr<std::unique_ptr<LaneStore>> Create(const ConfigureRequest& config);
 
-  // Goes by a newer view of the same cluster. kFailedPrecondition, and nothing changes, when the
-  // view is not newer, or when lane, shards or schema would be others.
+  // Goes by a newer view of the same cluster, in which the schema may have grown: rows and chunks
+  // stay as they are, new tables are empty and new chunks fresh. kFailedPrecondition, and nothing
+  // changes, when the view is not newer, or when lane, shards, or what the schema had would be
+  // others.
   Status TakeView(const ConfigureRequest& config);
 
   // The same lane without what it has learned.
@@ -61,6 +63,9 @@ class LaneStore {
 
  private:
   explicit LaneStore(const ConfigureRequest& config) : config_(config) {}
+
+  Status Grow(const ParameterSchema& schema);
+  StatusOr<std::unique_ptr<RowTable>> MakeTable(const ParameterSchema& schema, TableId id) const;
 
   ConfigureRequest config_;
   std::vector<ShardId> shards_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace antiphon {
@@ -249,6 +250,16 @@ void StepMeasurements::Add(std::span<const float> measured) {
     }
   }
   is_empty_ = false;
+}
+
+void StepMeasurements::Widen(size_t tasks) {
+  const size_t before = sums_.size() / kBalanceRows;
+  std::vector<double> widened(tasks * kBalanceRows);
+  for (size_t row = 0; row < kBalanceRows; ++row) {
+    std::copy_n(sums_.begin() + static_cast<ptrdiff_t>(row * before), before,
+                widened.begin() + static_cast<ptrdiff_t>(row * tasks));
+  }
+  sums_ = std::move(widened);
 }
 
 std::span<const float> StepMeasurements::Take() {

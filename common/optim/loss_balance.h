@@ -38,6 +38,8 @@ class StepMeasurements {
  public:
   void Add(std::span<const float> measured);
   bool empty() const { return is_empty_; }
+  // From now on there are so many tasks; those of before are the first ones.
+  void Widen(size_t tasks);
   // Valid until the next Add; forgets what there was.
   std::span<const float> Take();
 

@@ -57,14 +57,29 @@ inline void AddContents(LaneStore& store, LaneContents& contents) {
 
 class ChangingLanes {
  public:
-  ChangingLanes(uint32_t count, FileSystem& fs) : writer_(fs, SnapshotWriter::Mode::kInline) {
+  ChangingLanes(uint32_t count, FileSystem& fs, const ParameterSchema& schema = TestSchema())
+      : writer_(fs, SnapshotWriter::Mode::kInline) {
     for (LaneId lane = 0; lane < count; ++lane) {
       auto state = std::make_unique<LaneState>();
-      state->store = LaneStore::Create(TestConfig(count, lane)).value();
+      ConfigureRequest config = TestConfig(count, lane);
+      *config.mutable_schema() = schema;
+      state->store = LaneStore::Create(config).value();
       state->ledger.Reset(kTestShards, state->store->shards());
       services_.push_back(std::make_unique<SnapshotService>(*state, fs, writer_, nullptr));
       states_.push_back(std::move(state));
     }
+  }
+
+  // A view of the next epoch with this schema.
+  Status Grow(const ParameterSchema& schema) {
+    for (LaneId lane = 0; lane < count(); ++lane) {
+      LaneStore& store = *states_[lane]->store;
+      ConfigureRequest config = TestConfig(count(), lane);
+      *config.mutable_schema() = schema;
+      config.mutable_view()->set_epoch(store.view().epoch() + 1);
+      AP_RETURN_IF_ERROR(store.TakeView(config));
+    }
+    return Status();
   }
 
   // A push, a pull of new keys or a removal, somewhere.

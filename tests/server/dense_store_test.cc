@@ -144,6 +144,34 @@ TEST(DenseStoreTest, WeightsOfTasksMoveOnceAStepByTheMeanOfItsPushes) {
   EXPECT_NE(train({ann}), train({bob}));
 }
 
+// What a broken-off step has measured counts in the next one, where there is one task more.
+TEST(DenseStoreTest, KeepsWhatAStepHasMeasuredWhenTheTasksBecomeMore) {
+  const auto schema_of = [](const std::vector<std::string>& tasks) {
+    ParameterSchema schema = Schema();
+    schema.clear_blocks();
+    BlockSpec& block = *schema.add_blocks();
+    block.set_rows(3);
+    block.set_cols(static_cast<uint32_t>(tasks.size()));
+    block.mutable_initializer()->mutable_constant_initializer()->set_value(1);
+    block.mutable_loss_balance()->mutable_grad_norm()->set_initial_loss(GradNormConfig::FIXED);
+    block.mutable_loss_balance()->mutable_tasks()->Assign(tasks.begin(), tasks.end());
+    return schema;
+  };
+  const ParameterSchema small = schema_of({"click", "like"});
+  const ParameterSchema large = schema_of({"click", "like", "gift"});
+  const auto store = MakeStore(small, AllChunks(small));
+  store->Apply("\x01", std::vector<float>{1, 5, 0.75F, 0.25F, 1, 1});
+
+  const auto grown = store->Grow(large, AllChunks(large)).value();
+  grown->EndStep();
+
+  const auto other = MakeStore(large, AllChunks(large));
+  other->Apply("\x01", std::vector<float>{1, 5, 0, 0.75F, 0.25F, 0, 1, 1, 0});
+  other->EndStep();
+  EXPECT_EQ(ReadAll(*grown), ReadAll(*other));
+  EXPECT_NE(ReadAll(*grown), ReadAll(*MakeStore(large, AllChunks(large))));
+}
+
 TEST(DenseStoreTest, SameValuesForAnyNumberOfLanesAndAnyCut) {
   const std::vector<float> whole = ReadAll(*MakeWholeStore());
   std::map<std::pair<BlockId, uint64_t>, float> expected;

@@ -1,0 +1,15 @@
+// Whether a schema can become a larger one while its rows and blocks stay where they are: the rule
+// that a scheduler and its lanes agree on when a running job is extended.
+#pragma once
+
+#include "common/base/status.h"
+#include "proto/parameters.pb.h"
+
+namespace antiphon {
+
+// `after` has every table and block of `before`, in their places and the same to the last field,
+// and any number of new ones behind them; a block that holds the weights of tasks may have more
+// columns. kFailedPrecondition otherwise, with the first difference. Pure function.
+Status CheckGrows(const ParameterSchema& before, const ParameterSchema& after);
+
+}  // namespace antiphon
