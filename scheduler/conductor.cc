@@ -321,6 +321,9 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
       return Report(record.report().request(), record.report().delta(), record.report().sender(),
                     then)
           .status();
+    case JournalRecord::kMeasured:
+      return metrics_ == nullptr ? DataLossError("something was measured before the job began")
+                                 : metrics_->Load(record.measured());
     case JournalRecord::kEnd:
       ReplayEnd(record.end(), then);
       return Status();

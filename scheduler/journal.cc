@@ -8,11 +8,12 @@
 
 #include "common/base/logging.h"
 #include "scheduler/event_record.h"
+#include "scheduler/journal_thinning.h"
 
 namespace antiphon {
 namespace {
 
-// As much as is ever read into memory: days of reports.
+// As much as is ever read into memory.
 constexpr uint64_t kMaxBytes = uint64_t{8} << 30;
 
 std::string PlaceIn(const std::string& path, size_t offset) {
@@ -51,9 +52,9 @@ StatusOr<std::vector<JournalRecord>> ParseRecords(const std::string& path, std::
 StatusOr<std::unique_ptr<Journal>> Journal::Open(FileSystem& fs, Clock& clock,
                                                  const std::string& path) {
   std::vector<JournalRecord> records;
+  size_t good = 0;
   if (fs.Exists(path)) {
     AP_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(fs, path, kMaxBytes));
-    size_t good = 0;
     AP_ASSIGN_OR_RETURN(records, ParseRecords(path, bytes, good));
     if (good < bytes.size()) {
       LOG(WARNING) << path << ": the last " << bytes.size() - good
@@ -65,7 +66,8 @@ StatusOr<std::unique_ptr<Journal>> Journal::Open(FileSystem& fs, Clock& clock,
     AP_RETURN_IF_ERROR(WriteFileAtomically(fs, path, ""));
   }
   AP_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, fs.OpenForAppend(path));
-  return std::unique_ptr<Journal>(new Journal(clock, std::move(file), std::move(records)));
+  return std::unique_ptr<Journal>(
+      new Journal(fs, clock, path, std::move(file), good, std::move(records)));
 }
 
 void Journal::Note(JournalRecord record) {
@@ -78,6 +80,28 @@ void Journal::Note(JournalRecord record) {
   if (status_.ok()) {
     status_ = file_->Sync();
   }
+  bytes_ += framed.size();
+}
+
+Status Journal::Thin(MetricsState measured) {
+  AP_RETURN_IF_ERROR(status_);
+  AP_ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(fs_, path_, kMaxBytes));
+  size_t good = 0;
+  AP_ASSIGN_OR_RETURN(std::vector<JournalRecord> records, ParseRecords(path_, bytes, good));
+  bytes.clear();
+  for (const JournalRecord& record : ThinOut(std::move(records), std::move(measured))) {
+    bytes += EventRecord(record.SerializeAsString());
+  }
+  AP_RETURN_IF_ERROR(WriteFileAtomically(fs_, path_, bytes));
+  // What is written to the old file from here on would be lost.
+  StatusOr<std::unique_ptr<WritableFile>> file = fs_.OpenForAppend(path_);
+  if (!file.ok()) {
+    status_ = file.status();
+    return status_;
+  }
+  file_ = *std::move(file);
+  bytes_ = bytes.size();
+  return Status();
 }
 
 }  // namespace antiphon

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "scheduler/drift_check.h"
+#include "scheduler/metrics_state.h"
 
 namespace antiphon {
 namespace {
@@ -119,6 +120,51 @@ std::vector<MetricWindowView> MetricWindows::Newest(size_t count) const {
     windows.erase(windows.begin(), windows.end() - static_cast<ptrdiff_t>(count));
   }
   return windows;
+}
+
+void MetricWindows::Save(WindowsState& out) const {
+  SaveSums(fading_, *plan_, out.mutable_fading());
+  for (const auto& [number, open] : open_) {
+    OpenWindow& window = *out.add_open();
+    window.set_number(number);
+    window.set_samples(open.samples);
+    SaveSums(open.sums, *plan_, window.mutable_sums());
+  }
+  for (const MetricWindowView& closed : closed_) {
+    ClosedWindow& window = *out.add_closed();
+    window.set_number(closed.number);
+    window.set_samples(closed.samples);
+    SaveSummaries(closed.tasks, window.mutable_tasks());
+  }
+  if (last_closed_.has_value()) {
+    out.set_last_closed(*last_closed_);
+  }
+  SaveSummaries(reference_, out.mutable_reference());
+  out.mutable_alarms()->Assign(alarms_.begin(), alarms_.end());
+  out.set_late_samples(late_samples_);
+}
+
+Status MetricWindows::Load(const WindowsState& saved) {
+  MetricWindows loaded(plan_);
+  AP_ASSIGN_OR_RETURN(loaded.fading_, LoadSums(saved.fading(), *plan_));
+  for (const OpenWindow& window : saved.open()) {
+    AP_ASSIGN_OR_RETURN(SceneSums sums, LoadSums(window.sums(), *plan_));
+    loaded.open_.emplace(window.number(), Open{std::move(sums), window.samples()});
+  }
+  for (const ClosedWindow& window : saved.closed()) {
+    loaded.closed_.push_back({.number = window.number(),
+                              .samples = window.samples(),
+                              .open = false,
+                              .tasks = LoadSummaries(window.tasks())});
+  }
+  if (saved.has_last_closed()) {
+    loaded.last_closed_ = saved.last_closed();
+  }
+  loaded.reference_ = LoadSummaries(saved.reference());
+  loaded.alarms_.assign(saved.alarms().begin(), saved.alarms().end());
+  loaded.late_samples_ = saved.late_samples();
+  *this = std::move(loaded);
+  return Status();
 }
 
 std::vector<std::string> MetricWindows::TakeNews() {

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/status.h"
+#include "proto/metrics_state.pb.h"
 #include "proto/plan.pb.h"
 #include "scheduler/task_summary.h"
 
@@ -54,6 +56,10 @@ class MetricWindows {
 
   // That came after their window had closed.
   uint64_t late_samples() const { return late_samples_; }
+
+  // All of it but news that nobody has taken, and back. kInvalidArgument: it is of another plan.
+  void Save(WindowsState& out) const;
+  Status Load(const WindowsState& saved);
 
  private:
   // Of event time: partitions may be this many windows apart.

@@ -1,10 +1,13 @@
 #include "scheduler/metrics_board.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <optional>
 #include <utility>
+
+#include "scheduler/metrics_state.h"
 
 namespace antiphon {
 namespace {
@@ -35,24 +38,6 @@ MetricsBoard::MetricsBoard(std::shared_ptr<const TrainingPlan> plan)
   }
 }
 
-StatusOr<MetricsBoard::Parsed> MetricsBoard::Parse(const MetricsDelta& delta) const {
-  const size_t scenes = SceneCount(*plan_);
-  Parsed parsed;
-  for (const TaskMetrics& part : delta.tasks()) {
-    if (part.task() >= static_cast<uint32_t>(plan_->tasks_size()) || part.scene() >= scenes) {
-      return InvalidArgumentError("metrics of task " + std::to_string(part.task()) + ", scene " +
-                                  std::to_string(part.scene()) + ": the plan has " +
-                                  std::to_string(plan_->tasks_size()) + " tasks and " +
-                                  std::to_string(scenes) + " scenes");
-    }
-    AP_ASSIGN_OR_RETURN(TaskSums sums, TaskSums::FromProto(part));
-    parsed.push_back({.index = part.task() * scenes + part.scene(),
-                      .window = part.has_window() ? std::optional(part.window()) : std::nullopt,
-                      .sums = std::move(sums)});
-  }
-  return parsed;
-}
-
 void MetricsBoard::AddTo(SceneSums& sums, const Parsed& parts) {
   for (const MetricPart& part : parts) {
     sums[part.index].Merge(part.sums);
@@ -75,8 +60,8 @@ void MetricsBoard::CountRowsAndTime(const MetricsDelta& delta) {
   }
 }
 
-Status MetricsBoard::CheckTaskWeights(const MetricsDelta& delta) const {
-  for (const TaskWeight& weight : delta.task_weights()) {
+Status MetricsBoard::CheckTaskWeights(const TaskWeights& weights) const {
+  for (const TaskWeight& weight : weights) {
     if (weight.task() >= static_cast<uint32_t>(plan_->tasks_size())) {
       return InvalidArgumentError("the weight of task " + std::to_string(weight.task()) +
                                   ": the plan has " + std::to_string(plan_->tasks_size()));
@@ -85,8 +70,8 @@ Status MetricsBoard::CheckTaskWeights(const MetricsDelta& delta) const {
   return Status();
 }
 
-void MetricsBoard::TakeTaskWeights(const MetricsDelta& delta) {
-  for (const TaskWeight& weight : delta.task_weights()) {
+void MetricsBoard::TakeTaskWeights(const TaskWeights& weights) {
+  for (const TaskWeight& weight : weights) {
     task_weights_.resize(std::max<size_t>(task_weights_.size(), weight.task() + 1));
     task_weights_[weight.task()] = {.weight = weight.weight(),
                                     .mean = weight.has_mean_weight()
@@ -96,10 +81,10 @@ void MetricsBoard::TakeTaskWeights(const MetricsDelta& delta) {
 }
 
 Status MetricsBoard::AddTraining(const MetricsDelta& delta) {
-  AP_ASSIGN_OR_RETURN(const Parsed parsed, Parse(delta));
-  AP_RETURN_IF_ERROR(CheckTaskWeights(delta));
+  AP_ASSIGN_OR_RETURN(const Parsed parsed, LoadParts(delta.tasks(), *plan_));
+  AP_RETURN_IF_ERROR(CheckTaskWeights(delta.task_weights()));
   AP_ASSIGN_OR_RETURN(const AgeHistogram ages, AgeHistogram::FromProto(delta.ages()));
-  TakeTaskWeights(delta);
+  TakeTaskWeights(delta.task_weights());
   AddTo(training_, parsed);
   if (newer_samples_ >= window_samples()) {
     older_ = std::move(newer_);
@@ -119,7 +104,7 @@ Status MetricsBoard::AddTraining(const MetricsDelta& delta) {
 }
 
 Status MetricsBoard::HoldEvaluation(Incarnation worker, const MetricsDelta& delta) {
-  AP_ASSIGN_OR_RETURN(Parsed parsed, Parse(delta));
+  AP_ASSIGN_OR_RETURN(Parsed parsed, LoadParts(delta.tasks(), *plan_));
   held_[worker].push_back(std::move(parsed));
   CountRowsAndTime(delta);
   return Status();
@@ -149,6 +134,83 @@ std::vector<TaskSummary> MetricsBoard::Recent() const {
     sums[i].Merge(newer_[i]);
   }
   return Summarize(sums, *plan_);
+}
+
+MetricsState MetricsBoard::Save() const {
+  MetricsState out;
+  SaveSums(training_, *plan_, out.mutable_training());
+  SaveSums(older_, *plan_, out.mutable_older());
+  SaveSums(newer_, *plan_, out.mutable_newer());
+  older_ages_.ToProto(*out.mutable_older_ages());
+  newer_ages_.ToProto(*out.mutable_newer_ages());
+  out.set_newer_samples(newer_samples_);
+  for (size_t task = 0; task < task_weights_.size(); ++task) {
+    TaskWeight& weight = *out.add_task_weights();
+    weight.set_task(static_cast<uint32_t>(task));
+    weight.set_weight(task_weights_[task].weight);
+    if (!std::isnan(task_weights_[task].mean)) {
+      weight.set_mean_weight(task_weights_[task].mean);
+    }
+  }
+  for (const auto& [worker, reports] : held_) {
+    HeldEvaluation& held = *out.add_held();
+    held.set_worker(worker);
+    for (const Parsed& parsed : reports) {
+      SaveParts(parsed, *plan_, held.mutable_parts());
+    }
+  }
+  SaveSums(evaluation_, *plan_, out.mutable_evaluation());
+  for (const Evaluation& evaluation : evaluations_) {
+    EvaluationState& saved = *out.add_evaluations();
+    saved.set_epoch(evaluation.epoch);
+    saved.set_samples_trained(evaluation.samples_trained);
+    SaveSummaries(evaluation.tasks, saved.mutable_tasks());
+  }
+  if (windows_ != nullptr) {
+    windows_->Save(*out.mutable_windows());
+  }
+  out.set_newest_event_ms(newest_event_ms_);
+  out.set_bad_rows(bad_rows_);
+  for (const auto& [reason, count] : bad_row_reasons_) {
+    BadRowCount& bad = *out.add_bad_row_reasons();
+    bad.set_reason(reason);
+    bad.set_count(count);
+  }
+  *out.mutable_step_seconds() = step_seconds_;
+  return out;
+}
+
+Status MetricsBoard::Load(const MetricsState& saved) {
+  MetricsBoard loaded(plan_);
+  AP_ASSIGN_OR_RETURN(loaded.training_, LoadSums(saved.training(), *plan_));
+  AP_ASSIGN_OR_RETURN(loaded.older_, LoadSums(saved.older(), *plan_));
+  AP_ASSIGN_OR_RETURN(loaded.newer_, LoadSums(saved.newer(), *plan_));
+  AP_ASSIGN_OR_RETURN(loaded.older_ages_, AgeHistogram::FromProto(saved.older_ages()));
+  AP_ASSIGN_OR_RETURN(loaded.newer_ages_, AgeHistogram::FromProto(saved.newer_ages()));
+  loaded.newer_samples_ = saved.newer_samples();
+  AP_RETURN_IF_ERROR(CheckTaskWeights(saved.task_weights()));
+  loaded.TakeTaskWeights(saved.task_weights());
+  for (const HeldEvaluation& held : saved.held()) {
+    AP_ASSIGN_OR_RETURN(Parsed parsed, LoadParts(held.parts(), *plan_));
+    loaded.held_[held.worker()].push_back(std::move(parsed));
+  }
+  AP_ASSIGN_OR_RETURN(loaded.evaluation_, LoadSums(saved.evaluation(), *plan_));
+  for (const EvaluationState& evaluation : saved.evaluations()) {
+    loaded.evaluations_.push_back({.epoch = evaluation.epoch(),
+                                   .samples_trained = evaluation.samples_trained(),
+                                   .tasks = LoadSummaries(evaluation.tasks())});
+  }
+  if (windows_ != nullptr) {
+    AP_RETURN_IF_ERROR(loaded.windows_->Load(saved.windows()));
+  }
+  loaded.newest_event_ms_ = saved.newest_event_ms();
+  loaded.bad_rows_ = saved.bad_rows();
+  for (const BadRowCount& bad : saved.bad_row_reasons()) {
+    loaded.bad_row_reasons_[bad.reason()] = bad.count();
+  }
+  loaded.step_seconds_ = saved.step_seconds();
+  *this = std::move(loaded);
+  return Status();
 }
 
 std::vector<std::string> MetricsBoard::TakeNews() {

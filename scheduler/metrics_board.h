@@ -20,6 +20,7 @@
 #include "common/math/age_histogram.h"
 #include "common/math/task_sums.h"
 #include "proto/metrics.pb.h"
+#include "proto/metrics_state.pb.h"
 #include "proto/plan.pb.h"
 #include "scheduler/metric_windows.h"
 #include "scheduler/task_summary.h"
@@ -77,14 +78,19 @@ class MetricsBoard {
   const std::map<std::string, uint64_t>& bad_row_reasons() const { return bad_row_reasons_; }
   const TrainingPlan& plan() const { return *plan_; }
 
+  // All of it, and back, in place of what the board knew. kInvalidArgument, and nothing changes,
+  // when it is of another plan.
+  MetricsState Save() const;
+  Status Load(const MetricsState& saved);
+
  private:
   using Parsed = std::vector<MetricPart>;
+  using TaskWeights = google::protobuf::RepeatedPtrField<TaskWeight>;
 
-  StatusOr<Parsed> Parse(const MetricsDelta& delta) const;
   static void AddTo(SceneSums& sums, const Parsed& parts);
   void CountRowsAndTime(const MetricsDelta& delta);
-  Status CheckTaskWeights(const MetricsDelta& delta) const;
-  void TakeTaskWeights(const MetricsDelta& delta);
+  Status CheckTaskWeights(const TaskWeights& weights) const;
+  void TakeTaskWeights(const TaskWeights& weights);
 
   std::shared_ptr<const TrainingPlan> plan_;
   SceneSums training_;

@@ -77,6 +77,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
       rpc_(*endpoint_, clock, {.incarnation = SchedulerIncarnation(options.cluster_id)}, this),
       started_(clock.Now()),
       journal_(std::move(journal)),
+      thin_journal_at_(options.journal_thin_bytes),
       job_(ConductorOptionsOf(options)),
       lanes_(rpc_),
       cluster_(
@@ -282,6 +283,9 @@ void Scheduler::Advance(Time now) {
     members_cast_.Advance(job_.clock());
     AdvanceEnd(now);
   }
+  if (journal_ != nullptr && journal_->bytes() >= thin_journal_at_ && job_.metrics() != nullptr) {
+    ThinJournal();
+  }
   if (job_.lifecycle().ended()) {
     if (!outputs_ended_) {
       outputs_ended_ = true;
@@ -294,6 +298,16 @@ void Scheduler::Advance(Time now) {
   } else if (outputs_.Due(now)) {
     outputs_.Show(View(now), now);
   }
+}
+
+void Scheduler::ThinJournal() {
+  const uint64_t before = journal_->bytes();
+  if (const Status status = journal_->Thin(job_.metrics()->Save()); !status.ok()) {
+    LOG(WARNING) << "the journal keeps its " << before << " bytes: " << status;
+  } else {
+    LOG(INFO) << "the journal had " << before << " bytes and has " << journal_->bytes();
+  }
+  thin_journal_at_ = std::max(options_.journal_thin_bytes, 2 * journal_->bytes());
 }
 
 void Scheduler::AdvanceCluster() {

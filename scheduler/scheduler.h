@@ -84,6 +84,7 @@ class Scheduler final : private RequestHandler {
   void OnReady();
   void AdvanceSnapshot();
   void AdvanceEnd(Time now);
+  void ThinJournal();
   void Fail(const Status& why);
   JobView View(Time now) const;
 
@@ -94,6 +95,7 @@ class Scheduler final : private RequestHandler {
   RpcNode rpc_;  // outlives what makes calls with it
   const Time started_;
   const std::unique_ptr<Journal> journal_;  // null: none is kept
+  uint64_t thin_journal_at_;                // bytes
 
   Conductor job_;
   Lanes lanes_;

@@ -19,6 +19,8 @@ struct SchedulerOptions {
   // Where the scheduler notes what it must know after its own death; when the file is there, the
   // job goes on where its last scheduler stood. Empty: its death is the job's.
   std::string journal_path;
+  // It is thinned out when it has so many bytes, and again when it has twice what was left.
+  uint64_t journal_thin_bytes = uint64_t{64} << 20;
   std::string snapshot_dir;  // empty: no snapshot at the end
   std::string restore_dir;   // a snapshot, or a folder of snapshots; empty: start afresh
   // A finished cluster goes on to answer ps_ctl until it is stopped.

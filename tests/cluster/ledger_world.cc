@@ -196,6 +196,8 @@ LedgerWorld::LedgerWorld(const LedgerWorldOptions& options)
   scheduler_options_.servers = wanted_servers_;
   scheduler_options_.snapshot_dir = "snapshots";
   scheduler_options_.journal_path = "journal";
+  // Every third world thins it out all the time.
+  scheduler_options_.journal_thin_bytes = options_.seed % 3 == 0 ? 1 : uint64_t{1} << 30;
   scheduler_options_.workers_expected = wanted_workers_;
   scheduler_options_.cluster_id = options.seed + 1;
   StartScheduler();

@@ -129,6 +129,40 @@ TEST(SchedulerJournalTest, AnotherSchedulerGoesOnWhereTheFirstOneStood) {
   EXPECT_EQ(cluster.scheduler().status().samples_trained(), 140u);
 }
 
+TEST(SchedulerJournalTest, NothingIsForgottenWhenTheJournalIsThinnedOut) {
+  SchedulerOptions options = WithJournal();
+  options.journal_thin_bytes = 1;
+  SchedulerCluster cluster(options);
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  const auto first = cluster.LeaseTo(1);
+  ASSERT_TRUE(first.ok());
+  uint64_t sequence = 0;
+  for (const uint64_t position : {20, 50, 90}) {
+    ASSERT_TRUE(
+        cluster.Report(1, *first, position, false, ++sequence, ClickDelta(position, 10)).ok());
+    cluster.Run(milliseconds(10));
+  }
+  ASSERT_TRUE(cluster.Report(1, *first, 100, true, ++sequence, ClickDelta(10, 10)).ok());
+  const auto second = cluster.LeaseTo(1);
+  ASSERT_TRUE(cluster.Report(1, *second, 40, false, ++sequence, ClickDelta(40, 10)).ok());
+  const ClusterStatus before = cluster.scheduler().status();
+
+  cluster.Kill();
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(seconds(1));
+
+  const ClusterStatus after = cluster.scheduler().status();
+  EXPECT_EQ(after.samples_trained(), 140U);
+  ASSERT_EQ(after.metrics_size(), before.metrics_size());
+  for (int i = 0; i < before.metrics_size(); ++i) {
+    EXPECT_EQ(after.metrics(i).SerializeAsString(), before.metrics(i).SerializeAsString());
+  }
+  ASSERT_TRUE(cluster.Report(1, *second, 40, false, sequence, ClickDelta(40, 10)).ok());
+  EXPECT_EQ(cluster.scheduler().status().samples_trained(), 140U) << "it was a repeated one";
+  EXPECT_EQ(cluster.LeaseTo(1)->lease_epoch(), second->lease_epoch());
+}
+
 TEST(SchedulerJournalTest, LanesBelieveTheNewSchedulersClock) {
   SchedulerCluster cluster(WithJournal());
   ASSERT_TRUE(cluster.Start().ok());
