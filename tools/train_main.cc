@@ -23,6 +23,7 @@
 #include "common/data/job_defaults.h"
 #include "common/math/gemm.h"
 #include "common/net/memory_transport.h"
+#include "models/checked_job.h"
 #include "scoring/frozen_model.h"
 #include "scoring/score_file.h"
 #include "scoring/scorer.h"

@@ -1,12 +1,11 @@
 // JobEngine: what a worker makes of a job file: the training plan, the reader and the model.
 //
-// The job is frozen; MakePlan and MakeEngine run on the training thread.
+// The plan is made from the worker's own file; what it trains by is the job of the plan that the
+// scheduler gives out, which has grown when the job was extended since. MakePlan and MakeEngine run
+// on the training thread.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <span>
-#include <string>
 
 #include "common/base/clock.h"
 #include "common/base/file_system.h"
@@ -19,11 +18,6 @@
 
 namespace antiphon {
 
-// Loads a job and checks all of it, its model included: every error is a line of the status,
-// "file:line:column: what, expected what".
-StatusOr<JobFile> LoadCheckedJob(FileSystem& fs, const std::string& path,
-                                 std::span<const std::string> overrides);
-
 struct JobEngineOptions {
   int compute_threads = 1;
   // What happens when a stream no longer has what is trained next.
@@ -32,7 +26,8 @@ struct JobEngineOptions {
 
 class JobEngine final : public EngineFactory {
  public:
-  // `file` comes from LoadCheckedJob; all references outlive the engine and what it makes.
+  // `file` comes from LoadCheckedJob; all references outlive the engine and what it makes. One
+  // TrainingEngine lives at a time.
   JobEngine(const JobFile& file, FileSystem& fs, Clock& clock, const Gemm& gemm,
             const JobEngineOptions& options)
       : file_(file), fs_(fs), clock_(clock), gemm_(gemm), options_(options) {}
@@ -49,6 +44,7 @@ class JobEngine final : public EngineFactory {
   Clock& clock_;
   const Gemm& gemm_;
   const JobEngineOptions options_;
+  Job job_;  // of the plan that MakeEngine was given last
 };
 
 }  // namespace antiphon

@@ -19,6 +19,7 @@
 #include "common/data/job_defaults.h"
 #include "common/math/gemm.h"
 #include "common/net/zmq_transport.h"
+#include "models/checked_job.h"
 #include "worker/job_engine.h"
 #include "worker/worker.h"
 

@@ -15,9 +15,9 @@
 #include "common/base/file_system.h"
 #include "common/data/batch.h"
 #include "common/math/gemm.h"
+#include "models/checked_job.h"
 #include "models/model_runner.h"
 #include "tests/cluster/trained_model.h"
-#include "worker/job_engine.h"
 
 namespace antiphon {
 namespace {

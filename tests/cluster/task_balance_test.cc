@@ -10,9 +10,9 @@
 #include <gtest/gtest.h>
 
 #include "common/base/file_system.h"
+#include "models/checked_job.h"
 #include "models/parameter_schema.h"
 #include "tests/cluster/trained_model.h"
-#include "worker/job_engine.h"
 
 namespace antiphon {
 namespace {

@@ -13,6 +13,7 @@
 #include "common/data/job_defaults.h"
 #include "common/math/gemm.h"
 #include "common/net/memory_transport.h"
+#include "models/checked_job.h"
 #include "tools/local/local_cluster.h"
 #include "worker/job_engine.h"
 
