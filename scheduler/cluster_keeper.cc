@@ -35,6 +35,11 @@ Status ClusterKeeper::GoOn(const ClusterView& ready, uint64_t last_epoch) {
   return builder_.Adopt(view_);
 }
 
+void ClusterKeeper::Rebuild() {
+  ready_ = false;
+  builder_.Reset();
+}
+
 StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
                                                      const TrainingPlan* plan) {
   if (NoticeLosses(members)) {
@@ -115,6 +120,7 @@ void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
     }
     recoveries_.Replaced(node->index, clock_.Now());
   }
+  was_anything_lost_ = !lost.empty();
   if (journal_ != nullptr) {
     JournalRecord record;
     *record.mutable_building() = view;

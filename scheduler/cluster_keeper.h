@@ -54,6 +54,10 @@ class ClusterKeeper {
   // From now on a view is told to `journal`, which outlives this, before its epoch is used.
   void Record(JournalSink& journal) { journal_ = &journal; }
 
+  // The lanes are to serve the plan that Advance is given from now on, which extends the one that
+  // they serve: they are told so with a later view, and keep what they have. Not ready until then.
+  void Rebuild();
+
   // Looks at the servers and goes as far as replies allow. `plan` is null while there is none. An
   // error ends the job: a slot was empty for too long, or lanes cannot be built.
   StatusOr<News> Advance(const Membership& members, const TrainingPlan* plan);
@@ -61,6 +65,8 @@ class ClusterKeeper {
   // The lanes of `view` serve.
   bool ready() const { return ready_; }
   const ClusterView& view() const { return view_; }
+  // Of the view that was built last: some lane had nothing, and was restored or began afresh.
+  bool was_anything_lost() const { return was_anything_lost_; }
   // What the lanes that were built last were restored from; without a folder they began afresh.
   const RestorePoint& restored_from() const { return point_; }
   uint64_t restored_rows() const { return builder_.restored_rows(); }
@@ -88,6 +94,7 @@ class ClusterKeeper {
   JournalSink* journal_ = nullptr;
   ClusterView view_;
   bool ready_ = false;
+  bool was_anything_lost_ = false;
   bool was_ready_ = false;  // once; what is lost after that is a recovery
   // By slot: the process whose lanes have all that they should have, and the one of the view that
   // is being built; 0 for none.

@@ -124,6 +124,28 @@ Status Conductor::ProposePlan(const Buffer& bytes, Incarnation sender, Time now)
   return Status();
 }
 
+StatusOr<bool> Conductor::Extend(const Buffer& bytes) {
+  if (lifecycle_.ended() || complete()) {
+    return FailedPreconditionError("the job is at its end: nothing is trained any more");
+  }
+  if (book_ == nullptr) {
+    return FailedPreconditionError("the job has not begun to train; give it the edited job file");
+  }
+  AP_ASSIGN_OR_RETURN(const bool is_new, plan_desk_.Extend(bytes));
+  if (is_new) {
+    const TrainingPlan& before = plan_desk_.plan();
+    const TrainingPlan& after = plan_desk_.next_plan();
+    LOG(INFO) << "the job is extended: " << before.tasks_size() << " to " << after.tasks_size()
+              << " tasks, " << before.scenes_size() << " to " << after.scenes_size() << " scenes, "
+              << before.schema().blocks_size() << " to " << after.schema().blocks_size()
+              << " dense blocks";
+    JournalRecord record;
+    record.mutable_extension()->set_plan(std::string(bytes.text()));
+    Note(std::move(record));
+  }
+  return is_new;
+}
+
 void Conductor::Begin(const std::vector<PartitionProgress>& resume) {
   book_ = std::make_unique<LeaseBook>(plan_desk_.plan());
   metrics_ = std::make_unique<MetricsBoard>(plan_desk_.shared_plan());
@@ -143,6 +165,10 @@ void Conductor::Rewind(const std::vector<PartitionProgress>& kept) {
     clock_.Leave(worker);
   }
   book_->Rewind(kept);
+  if (plan_desk_.is_extending()) {
+    plan_desk_.FinishExtension();
+    metrics_->Extend(plan_desk_.shared_plan());
+  }
   suspended_ = false;
 }
 
@@ -309,6 +335,8 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
     case JournalRecord::kPlan:
       return ProposePlan(Buffer::Copy(std::string_view(record.plan().plan())),
                          record.plan().sender(), then);
+    case JournalRecord::kExtension:
+      return Extend(Buffer::Copy(std::string_view(record.extension().plan()))).status();
     case JournalRecord::kReady: {
       const auto& progress = record.ready().progress();
       const std::vector<PartitionProgress> kept(progress.begin(), progress.end());

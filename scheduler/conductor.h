@@ -51,6 +51,9 @@ class Conductor {
   // Before any proposal: the plan of the snapshot that the job goes on from.
   void ContinueFrom(const TrainingPlan& snapshot) { plan_desk_.ContinueFrom(snapshot); }
   Status ProposePlan(const Buffer& bytes, Incarnation sender, Time now);
+  // The plan of the running job as it shall be; it is so after the next Rewind. False when it is so
+  // already or is being made so.
+  StatusOr<bool> Extend(const Buffer& bytes);
   StatusOr<LeaseReply> Lease(const LeaseRequest& request, Incarnation sender, Time now);
   StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,
                                Incarnation sender, Time now);
@@ -62,7 +65,8 @@ class Conductor {
   // A lane is lost: no lease is given out until Rewind.
   void Suspend() { suspended_ = true; }
   // Lanes were put back to where a snapshot with this progress stood: every lease is over, and what
-  // these lanes have to learn again is open.
+  // these lanes have to learn again is open. A plan that was extended meanwhile is the plan now: no
+  // report of an earlier lease counts any more, so all that come are made under it.
   void Rewind(const std::vector<PartitionProgress>& kept);
 
   // Declares dead who is silent and draws the consequences.
@@ -85,7 +89,9 @@ class Conductor {
   const LeaseBook* book() const { return book_.get(); }
   const MetricsBoard* metrics() const { return metrics_.get(); }
   // Every partition is done, and no lane has lost any of it.
-  bool complete() const { return book_ != nullptr && !suspended_ && book_->finished(); }
+  bool complete() const {
+    return book_ != nullptr && !suspended_ && !plan_desk_.is_extending() && book_->finished();
+  }
 
   // From the first lease of a training partition to the end of the last one, or to `now`.
   double TrainingSeconds(Time now) const;

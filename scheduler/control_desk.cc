@@ -11,6 +11,8 @@ Status ControlDesk::Answer(const Request& request) {
   switch (request.method()) {
     case METHOD_SNAPSHOT:
       return AnswerSnapshot(request);
+    case METHOD_EXTEND:
+      return AnswerExtend(request);
     case METHOD_STOP:
       LOG(INFO) << "asked to stop";
       job_.lifecycle().Stop(clock_.Now());
@@ -55,6 +57,43 @@ Status ControlDesk::AnswerSnapshot(const Request& request) {
   AP_RETURN_IF_ERROR(snapshots_.Start(directory, *job_.book()));
   snapshot_answer_.Owe(to);
   return Status();
+}
+
+// A repeat finds the plan that it brings, also after this scheduler's death.
+Status ControlDesk::AnswerExtend(const Request& request) {
+  const ReplyAddress to = RpcNode::AddressOf(request);
+  if (request.message.bulk().size() != 1) {
+    return InvalidArgumentError("an extension has " +
+                                std::to_string(request.message.bulk().size()) +
+                                " frames, expected 1: the plan");
+  }
+  if (!cluster_.ready() && !job_.plan_desk().is_extending()) {
+    return FailedPreconditionError(
+        "the cluster waits for servers or the plan; extend the job when it trains");
+  }
+  AP_RETURN_IF_ERROR(job_.Extend(request.message.bulk()[0]).status());
+  if (job_.plan_desk().is_extending()) {
+    extend_answer_.Owe(to);
+    return Status();
+  }
+  ExtendReply reply;
+  reply.set_view_epoch(cluster_.view().epoch());
+  rpc_.Reply(to, reply, {});
+  return Status();
+}
+
+void ControlDesk::OnExtended() {
+  if (const std::optional<ReplyAddress> asker = extend_answer_.Give(); asker.has_value()) {
+    ExtendReply reply;
+    reply.set_view_epoch(cluster_.view().epoch());
+    rpc_.Reply(*asker, reply, {});
+  }
+}
+
+void ControlDesk::OnEnd() {
+  if (const std::optional<ReplyAddress> asker = extend_answer_.Give(); asker.has_value()) {
+    rpc_.ReplyError(*asker, FailedPreconditionError("the job has ended before it was extended"));
+  }
 }
 
 void ControlDesk::OnSnapshotEnd() {

@@ -1,4 +1,5 @@
-// ControlDesk: what ps_ctl may tell a running job: to write a snapshot, to end.
+// ControlDesk: what ps_ctl may tell a running job: to write a snapshot, to take in tasks and
+// scenes, to end.
 //
 // An answer is given at once, or when what was asked for is done. An error is the answer to the
 // sender. Owned by the scheduler's thread.
@@ -29,15 +30,20 @@ class ControlDesk {
         snapshots_(snapshots),
         snapshot_dir_(std::move(snapshot_dir)) {}
 
-  // METHOD_STOP and METHOD_SNAPSHOT, which are not for nodes of the job.
+  // METHOD_SNAPSHOT, METHOD_EXTEND and METHOD_STOP, which are not for nodes of the job.
   Status Answer(const Request& request);
 
   // A round of the snapshot desk has just ended: whoever asked for it is told how.
   void OnSnapshotEnd();
+  // The job is extended; likewise.
+  void OnExtended();
+  // The job has ended: it is not extended any more.
+  void OnEnd();
 
  private:
   Status CheckSender(const Request& request) const;
   Status AnswerSnapshot(const Request& request);
+  Status AnswerExtend(const Request& request);
 
   RpcNode& rpc_;
   Clock& clock_;
@@ -46,6 +52,7 @@ class ControlDesk {
   SnapshotDesk& snapshots_;
   const std::string snapshot_dir_;
   LateAnswer snapshot_answer_;
+  LateAnswer extend_answer_;
 };
 
 }  // namespace antiphon

@@ -24,6 +24,18 @@ uint64_t SamplesOf(const std::vector<TaskSummary>& tasks) {
 MetricWindows::MetricWindows(std::shared_ptr<const TrainingPlan> plan)
     : plan_(std::move(plan)), fading_(NewSceneSums(*plan_)) {}
 
+void MetricWindows::Extend(std::shared_ptr<const TrainingPlan> plan, const PlanGrowth& growth) {
+  plan_ = std::move(plan);
+  fading_ = growth.Move(std::move(fading_));
+  for (auto& [number, open] : open_) {
+    open.sums = growth.Move(std::move(open.sums));
+  }
+  for (MetricWindowView& window : closed_) {
+    window.tasks = growth.Move(window.tasks);
+  }
+  reference_ = growth.Move(reference_);
+}
+
 void MetricWindows::Add(const std::vector<MetricPart>& parts, uint64_t samples) {
   Fade(samples);
   for (const MetricPart& part : parts) {

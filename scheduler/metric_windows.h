@@ -19,6 +19,7 @@
 #include "common/base/status.h"
 #include "proto/metrics_state.pb.h"
 #include "proto/plan.pb.h"
+#include "scheduler/plan_growth.h"
 #include "scheduler/task_summary.h"
 
 namespace antiphon {
@@ -43,6 +44,9 @@ class MetricWindows {
 
   // What a worker measured of `samples` samples.
   void Add(const std::vector<MetricPart>& parts, uint64_t samples);
+
+  // The plan has got tasks or scenes: what there is goes to their places.
+  void Extend(std::shared_ptr<const TrainingPlan> plan, const PlanGrowth& growth);
 
   // The newest `count` windows, the oldest first, open ones behind them.
   std::vector<MetricWindowView> Newest(size_t count) const;

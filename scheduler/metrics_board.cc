@@ -38,6 +38,25 @@ MetricsBoard::MetricsBoard(std::shared_ptr<const TrainingPlan> plan)
   }
 }
 
+void MetricsBoard::Extend(std::shared_ptr<const TrainingPlan> plan) {
+  const PlanGrowth growth(*plan_, *plan);
+  plan_ = std::move(plan);
+  for (SceneSums* sums : {&training_, &older_, &newer_, &evaluation_}) {
+    *sums = growth.Move(std::move(*sums));
+  }
+  task_weights_ = growth.MoveTasks(task_weights_,
+                                   {.weight = 1, .mean = std::numeric_limits<double>::quiet_NaN()});
+  for (Evaluation& evaluation : evaluations_) {
+    evaluation.tasks = growth.Move(evaluation.tasks);
+  }
+  held_.clear();
+  if (windows_ != nullptr) {
+    windows_->Extend(plan_, growth);
+  } else if (plan_->promotion_size() > 0) {
+    windows_ = std::make_unique<MetricWindows>(plan_);
+  }
+}
+
 void MetricsBoard::AddTo(SceneSums& sums, const Parsed& parts) {
   for (const MetricPart& part : parts) {
     sums[part.index].Merge(part.sums);

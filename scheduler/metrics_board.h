@@ -43,6 +43,10 @@ class MetricsBoard {
  public:
   explicit MetricsBoard(std::shared_ptr<const TrainingPlan> plan);
 
+  // The plan has got tasks or scenes: what there is goes to their places. Nobody holds a part of an
+  // evaluation under the earlier plan.
+  void Extend(std::shared_ptr<const TrainingPlan> plan);
+
   // kInvalidArgument, and nothing is added, when the delta contradicts itself or the plan.
   Status AddTraining(const MetricsDelta& delta);
 

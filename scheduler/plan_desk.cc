@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "scheduler/plan_continuation.h"
+#include "scheduler/plan_extension.h"
 
 namespace antiphon {
 namespace {
@@ -153,8 +154,41 @@ Status PlanDesk::Propose(const Node& worker, const Buffer& bytes) {
   return Status();
 }
 
+StatusOr<bool> PlanDesk::Extend(const Buffer& bytes) {
+  if (!has_plan()) {
+    return FailedPreconditionError("there is no plan yet that could be extended");
+  }
+  auto extended = std::make_shared<TrainingPlan>();
+  if (!extended->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return InvalidArgumentError("the extended plan cannot be parsed (" +
+                                std::to_string(bytes.size()) + " bytes)");
+  }
+  if (extended->job_digest() == next_plan().job_digest()) {
+    return false;
+  }
+  if (is_extending()) {
+    return FailedPreconditionError("the job is being extended already; ask again when it has been");
+  }
+  *extended = ContinuePlan(*plan_, std::move(*extended));
+  *extended->mutable_earlier_job_digests() = plan_->earlier_job_digests();
+  extended->add_earlier_job_digests(plan_->job_digest());
+  AP_RETURN_IF_ERROR(CheckExtension(*plan_, *extended).WithContext("extend the job"));
+  extended_ = std::move(extended);
+  return true;
+}
+
+void PlanDesk::FinishExtension() {
+  plan_ = std::exchange(extended_, nullptr);
+  bytes_ = Buffer::Copy(std::string_view(plan_->SerializeAsString()));
+}
+
 Status PlanDesk::CheckJob(const Node& worker) const {
-  if (!has_plan() || worker.job_digest == plan_->job_digest()) {
+  if (!has_plan()) {
+    return Status();
+  }
+  const auto& earlier = next_plan().earlier_job_digests();
+  if (worker.job_digest == next_plan().job_digest() ||
+      std::ranges::find(earlier, worker.job_digest) != earlier.end()) {
     return Status();
   }
   return FailedPreconditionError(worker.Name() + " runs another job file: its digest is " +

@@ -35,7 +35,18 @@ class PlanDesk {
   // than the first is refused.
   Status Propose(const Node& worker, const Buffer& bytes);
 
-  // Whether a worker runs the job that the plan was made from; an error that names it otherwise.
+  // Takes a serialised plan that extends the one there is (plan_extension.h) and keeps it for
+  // FinishExtension. False when that plan, or one made from the same job file, is there already;
+  // kFailedPrecondition also while another extension is under way.
+  StatusOr<bool> Extend(const Buffer& bytes);
+  // Lanes are to be built for another plan than the one that is trained by.
+  bool is_extending() const { return extended_ != nullptr; }
+  const TrainingPlan& next_plan() const { return is_extending() ? *extended_ : *plan_; }
+  // Lanes serve the extended plan: it is the plan now.
+  void FinishExtension();
+
+  // Whether a worker runs the job that the plan was made from, before or after an extension; an
+  // error that names it otherwise.
   Status CheckJob(const Node& worker) const;
 
   bool has_plan() const { return plan_ != nullptr; }
@@ -48,7 +59,8 @@ class PlanDesk {
   std::optional<TrainingPlan> snapshot_;
   Buffer proposal_;  // as it came
   std::shared_ptr<const TrainingPlan> plan_;
-  Buffer bytes_;  // of plan_
+  Buffer bytes_;                                  // of plan_
+  std::shared_ptr<const TrainingPlan> extended_;  // null: the job is not being extended
 };
 
 }  // namespace antiphon

@@ -161,6 +161,7 @@ Status Scheduler::Answer(Request& request) {
     case METHOD_STATUS:
       return AnswerStatus(request);
     case METHOD_SNAPSHOT:
+    case METHOD_EXTEND:
     case METHOD_STOP:
       return control_.Answer(request);
     case METHOD_GET_PLAN:
@@ -199,6 +200,14 @@ Status Scheduler::AnswerNode(Request& request) {
     case METHOD_LEASE: {
       LeaseRequest meta;
       AP_RETURN_IF_ERROR(request.Parse(meta));
+      if (cluster_.ready() && request.header.epoch != cluster_.view().epoch()) {
+        // Who goes by an older view may train by an older plan: it gets the newer one first.
+        LeaseReply wait;
+        wait.set_tick(meta.tick());
+        wait.set_action(LeaseReply::WAIT);
+        rpc_.Reply(to, wait, {});
+        return Status();
+      }
       AP_ASSIGN_OR_RETURN(const LeaseReply reply, job_.Lease(meta, sender, now));
       rpc_.Reply(to, reply, {});
       return Status();
@@ -272,6 +281,7 @@ void Scheduler::Advance(Time now) {
   }
   job_.Sweep(now);
   if (!job_.lifecycle().ended()) {
+    AdvanceExtension();
     AdvanceCluster();
   }
   if (job_.book() != nullptr) {
@@ -289,6 +299,7 @@ void Scheduler::Advance(Time now) {
   if (job_.lifecycle().ended()) {
     if (!outputs_ended_) {
       outputs_ended_ = true;
+      control_.OnEnd();
       JournalRecord end;
       end.mutable_end()->set_state(job_.lifecycle().state());
       end.mutable_end()->set_reason(job_.lifecycle().result().message());
@@ -310,11 +321,19 @@ void Scheduler::ThinJournal() {
   thin_journal_at_ = std::max(options_.journal_thin_bytes, 2 * journal_->bytes());
 }
 
+// A round that is being written is of the model as it is, and ends before the model grows.
+void Scheduler::AdvanceExtension() {
+  if (job_.plan_desk().is_extending() && cluster_.ready() && !snapshots_.active()) {
+    job_.Suspend();
+    cluster_.Rebuild();
+  }
+}
+
 void Scheduler::AdvanceCluster() {
   using News = ClusterKeeper::News;
   const PlanDesk& desk = job_.plan_desk();
   const StatusOr<News> news =
-      cluster_.Advance(job_.members(), desk.has_plan() ? &desk.plan() : nullptr);
+      cluster_.Advance(job_.members(), desk.has_plan() ? &desk.next_plan() : nullptr);
   if (!news.ok()) {
     Fail(news.status());
   } else if (*news == News::kLost) {
@@ -334,7 +353,9 @@ void Scheduler::OnReady() {
   const RestorePoint& from = cluster_.restored_from();
   const bool same_job = SamePartitions(from.manifest.plan(), job_.plan_desk().plan());
   std::vector<PartitionProgress> progress;
-  if (same_job) {
+  if (!cluster_.was_anything_lost()) {
+    progress = job_.book()->Progress();
+  } else if (same_job) {
     progress.assign(from.manifest.progress().begin(), from.manifest.progress().end());
   }
   JournalRecord ready;
@@ -343,8 +364,13 @@ void Scheduler::OnReady() {
   Note(std::move(ready));
   members_cast_.Forget();
   if (job_.book() != nullptr) {
+    const bool is_extension = job_.plan_desk().is_extending();
     job_.Rewind(progress);
     cluster_.recoveries().Serving(from.folder, job_.book()->replay_samples(), clock_.Now());
+    if (is_extension) {
+      snapshots_.OnExtended();
+      control_.OnExtended();
+    }
     return;
   }
   if (!from.folder.empty()) {
@@ -364,7 +390,8 @@ void Scheduler::OnReady() {
 }
 
 void Scheduler::AdvanceSnapshot() {
-  if (!snapshots_.Advance(*job_.metrics(), options_.cluster_id, *job_.book(), cluster_.ready())) {
+  const bool lanes_serve = cluster_.ready() && !job_.plan_desk().is_extending();
+  if (!snapshots_.Advance(*job_.metrics(), options_.cluster_id, *job_.book(), lanes_serve)) {
     return;
   }
   const StatusOr<SnapshotReply>& result = snapshots_.result();

@@ -79,6 +79,7 @@ class Scheduler final : private RequestHandler {
   Status AnswerStatus(const Request& request);
 
   void Advance(Time now);
+  void AdvanceExtension();
   void AdvanceCluster();
   void OnLost();
   void OnReady();

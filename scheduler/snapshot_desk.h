@@ -47,6 +47,10 @@ class SnapshotDesk {
   // The round that runs, if any, cannot end well: the next Advance says so.
   void Abort(const Status& why) { round_.Abort(why); }
 
+  // The model has got larger: a delta of what there is would be one of a smaller model, so the next
+  // round is a full one.
+  void OnExtended() { schedule_.Failed(); }
+
   bool active() const { return round_.active(); }
   const StatusOr<SnapshotReply>& result() const { return round_.result(); }
   // The folder of the newest that was committed since the start; empty: none. ReadChain reads it

@@ -3,15 +3,19 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "common/base/clock.h"
 #include "common/net/zmq_transport.h"
+#include "models/checked_job.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/extend_job.h"
 #include "tools/ctl/snapshot_files.h"
 
 namespace antiphon {
@@ -20,6 +24,8 @@ namespace {
 constexpr Duration kReachWithin = std::chrono::seconds(2);
 // A snapshot takes as long as its bytes need to reach the disk.
 constexpr double kSnapshotTimeoutSeconds = 3600;
+// An extension waits for a snapshot that is being written.
+constexpr double kExtendTimeoutSeconds = 600;
 
 struct Arguments {
   std::string scheduler;
@@ -30,6 +36,8 @@ struct Arguments {
   std::string value;
   std::string directory;
   uint32_t windows = 10;
+  std::string job;
+  std::vector<std::string> overrides;  // of the job
 };
 
 int Finish(const Status& status) {
@@ -53,7 +61,9 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
   app.footer("Exit codes: 0 healthy, 1 degraded or refused, 2 usage, 3 no scheduler, 4 timeout.");
 }
 
-StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, CtlContext& context) {
+// `job` is that of extend.
+StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments,
+                             const std::optional<JobFile>& job, CtlContext& context) {
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "status") {
     return ShowStatus(context);
@@ -74,6 +84,9 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, Ct
   if (name == "snapshot") {
     return TakeSnapshot(context, arguments.directory);
   }
+  if (name == "extend") {
+    return ExtendJob(context, arguments.job, *job);
+  }
   return StopJob(context);
 }
 
@@ -87,6 +100,15 @@ StatusOr<CtlExit> RunOnFiles(const std::string& command, const Arguments& argume
                          : VerifySnapshots(context, arguments.directory);
 }
 
+StatusOr<std::optional<JobFile>> LoadGivenJob(const Arguments& arguments) {
+  if (arguments.job.empty()) {
+    return std::optional<JobFile>();
+  }
+  PosixFileSystem fs;
+  AP_ASSIGN_OR_RETURN(JobFile job, LoadCheckedJob(fs, arguments.job, arguments.overrides));
+  return std::optional(std::move(job));
+}
+
 StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
   const std::vector<CLI::App*> on_files = app.get_subcommands().front()->get_subcommands();
   if (!on_files.empty()) {
@@ -96,6 +118,7 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
     return InvalidArgumentError(
         "which cluster? give --scheduler=tcp://HOST:PORT or set ANTIPHON_SCHEDULER");
   }
+  AP_ASSIGN_OR_RETURN(const std::optional<JobFile> job, LoadGivenJob(arguments));
   SystemClock clock;
   std::random_device random;
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<ZmqTransport> transport, ZmqTransport::Create());
@@ -108,7 +131,7 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
                         .format = arguments.format,
                         .timeout = std::chrono::duration_cast<Duration>(
                             std::chrono::duration<double>(arguments.timeout_seconds))};
-  return RunCommand(app, arguments, context);
+  return RunCommand(app, arguments, job, context);
 }
 
 int Main(int argc, char** argv) {
@@ -138,6 +161,15 @@ int Main(int argc, char** argv) {
   snapshot->parse_complete_callback([&] {
     if (app.count("--timeout_seconds") == 0) {
       arguments.timeout_seconds = kSnapshotTimeoutSeconds;
+    }
+  });
+  CLI::App* extend = app.add_subcommand("extend", "give the running job more tasks and scenes");
+  extend->add_option("job", arguments.job, "its job file, edited")->required();
+  extend->add_option("--set", arguments.overrides, "path.to.field=value, as given to the workers")
+      ->allow_extra_args(false);
+  extend->parse_complete_callback([&] {
+    if (app.count("--timeout_seconds") == 0) {
+      arguments.timeout_seconds = kExtendTimeoutSeconds;
     }
   });
   app.add_subcommand("stop", "end the job and every process of the cluster");

@@ -78,7 +78,7 @@ bool Session::GetPlan() {
 
 bool Session::OnPlan(const GetPlanReply& reply, const Message& message) {
   if (reply.ready()) {
-    Status status = context_ == nullptr ? TakePlan(message) : Status();
+    Status status = TakePlan(message);
     if (status.ok()) {
       status = Connect(reply.view());
     }
@@ -120,33 +120,50 @@ bool Session::Propose() {
 }
 
 Status Session::TakePlan(const Message& message) {
+  TrainingPlan plan;
   if (message.bulk().size() != 1 ||
-      !plan_.ParseFromArray(message.bulk()[0].data(), static_cast<int>(message.bulk()[0].size()))) {
+      !plan.ParseFromArray(message.bulk()[0].data(), static_cast<int>(message.bulk()[0].size()))) {
     return DataLossError("the scheduler's training plan cannot be read");
   }
+  if (context_ != nullptr && plan.job_digest() == plan_.job_digest()) {
+    return Status();
+  }
+  if (context_ != nullptr) {
+    LOG(INFO) << "the job was extended: " << plan.tasks_size() << " tasks, " << plan.scenes_size()
+              << " scenes";
+  }
+  peers_ = context_ == nullptr ? std::vector<PeerId>() : std::move(context_->lanes);
+  context_.reset();  // it refers to the plan
+  plan_ = std::move(plan);
   return Status();
 }
 
-// The first time everything is made; after that only lanes that are others are met anew. Shards
-// stay on their lanes, so the engine does not notice.
+// The first time, and for another plan, everything is made; after that only lanes that are others
+// are met anew. Shards stay on their lanes, so the engine does not notice.
 Status Session::Connect(const ClusterView& view) {
   rpc_.SetCluster(view.cluster_id(), view.epoch());
   if (context_ == nullptr) {
-    AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view, rpc_.endpoint().waker()));
-    dense_ = std::make_unique<DenseMirror>(plan_.schema(), view);
-    context_ =
-        std::make_unique<RunContext>(RunContext{.rpc = rpc_,
-                                                .schema = plan_.schema(),
-                                                .lanes = {},
-                                                .feed = *engine_.feed,
-                                                .computer = *engine_.computer,
-                                                .dense = *dense_,
-                                                .step_clock = step_clock_,
-                                                .seed = plan_.schema().seed(),
-                                                .pull_ahead_steps = engine_.pull_ahead_steps,
-                                                .gradient_clip_norm = engine_.gradient_clip_norm});
+    AP_RETURN_IF_ERROR(MakeEngine(view));
   }
   return ConnectLanes(view);
+}
+
+Status Session::MakeEngine(const ClusterView& view) {
+  engine_ = {};  // two cannot read the same data at a time
+  AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view, rpc_.endpoint().waker()));
+  dense_ = std::make_unique<DenseMirror>(plan_.schema(), view);
+  context_ =
+      std::make_unique<RunContext>(RunContext{.rpc = rpc_,
+                                              .schema = plan_.schema(),
+                                              .lanes = std::move(peers_),
+                                              .feed = *engine_.feed,
+                                              .computer = *engine_.computer,
+                                              .dense = *dense_,
+                                              .step_clock = step_clock_,
+                                              .seed = plan_.schema().seed(),
+                                              .pull_ahead_steps = engine_.pull_ahead_steps,
+                                              .gradient_clip_norm = engine_.gradient_clip_norm});
+  return Status();
 }
 
 Status Session::ConnectLanes(const ClusterView& view) {
@@ -181,6 +198,9 @@ void Session::NoteView(uint64_t epoch) {
   if (state_ == State::kRunning) {
     LeaveRun(StaleEpochError("the cluster has the view of epoch " + std::to_string(epoch) +
                              ", this run goes by " + std::to_string(view_.epoch())));
+  } else if (state_ == State::kLeasing) {
+    call_.Cancel();
+    state_ = State::kGettingPlan;
   }
 }
 

@@ -2,8 +2,9 @@
 // partition, run it, report, and again until there is nothing left.
 //
 // When a server is lost the run is dropped, the session waits for the new view and leases again:
-// what the lost lanes have to learn again is somebody's next lease. While the scheduler does not
-// answer, the run goes on, and what was asked is asked again.
+// what the lost lanes have to learn again is somebody's next lease. With the new view comes the
+// plan: when the job was extended meanwhile, everything is made anew from it. While the scheduler
+// does not answer, the run goes on, and what was asked is asked again.
 //
 // A state machine on the worker's RPC thread. Poll-driven like PartitionRun: Advance does what can
 // be done without waiting.
@@ -43,6 +44,7 @@ class EngineFactory {
   // Reads the training data once. Only the worker that the scheduler chose is asked.
   virtual StatusOr<TrainingPlan> MakePlan() = 0;
   // `waker` ends a wait of the training thread, for feeds that read on another one.
+  // The engine that was made before is gone.
   virtual StatusOr<TrainingEngine> MakeEngine(const TrainingPlan& plan, const ClusterView& view,
                                               std::shared_ptr<Waker> waker) = 0;
 };
@@ -64,7 +66,8 @@ class Session {
   // When Advance wants to be called next, even if no message comes.
   Time next_due() const { return ask_at_; }
 
-  // The scheduler has a view of this epoch ready: if it is a newer one, the run goes by an old one.
+  // The scheduler has a view of this epoch ready: if it is a newer one, the run goes by an old one
+  // and so would the next lease.
   void NoteView(uint64_t epoch);
 
   // The job is over for this worker; status() says how. kStaleEpoch: the scheduler took this
@@ -81,6 +84,7 @@ class Session {
   bool Propose();
   Status TakePlan(const Message& message);
   Status Connect(const ClusterView& view);
+  Status MakeEngine(const ClusterView& view);
   Status ConnectLanes(const ClusterView& view);
   bool AskAgain(const Status& status);
   void LeaveRun(const Status& why);
@@ -112,7 +116,8 @@ class Session {
   TrainingEngine engine_;
   StepClock step_clock_;
   std::unique_ptr<DenseMirror> dense_;
-  std::unique_ptr<RunContext> context_;
+  std::unique_ptr<RunContext> context_;  // null until there is an engine for the plan
+  std::vector<PeerId> peers_;            // the lanes that the last context knew
   std::unique_ptr<PartitionRun> run_;
   Tick tick_ = 0;
   uint64_t next_step_ = 1;

@@ -21,14 +21,6 @@ std::string FirstDifference(const Message& before, const Message& after) {
   return report.substr(0, report.find('\n'));
 }
 
-Status CheckSame(const std::string& what, const Message& before, const Message& after) {
-  const std::string difference = FirstDifference(before, after);
-  if (difference.empty()) {
-    return Status();
-  }
-  return FailedPreconditionError(what + " would be another one: " + difference);
-}
-
 // What is no list of tables or blocks.
 ParameterSchema Constants(const ParameterSchema& schema) {
   ParameterSchema constants;
@@ -57,6 +49,14 @@ Status CheckBlockGrows(const BlockSpec& before, const BlockSpec& after) {
 }
 
 }  // namespace
+
+Status CheckSame(const std::string& what, const Message& before, const Message& after) {
+  const std::string difference = FirstDifference(before, after);
+  if (difference.empty()) {
+    return Status();
+  }
+  return FailedPreconditionError(what + " would be another one: " + difference);
+}
 
 Status CheckGrows(const ParameterSchema& before, const ParameterSchema& after) {
   AP_RETURN_IF_ERROR(CheckSame("the schema", Constants(before), Constants(after)));

@@ -2,6 +2,10 @@
 // that a scheduler and its lanes agree on when a running job is extended.
 #pragma once
 
+#include <string>
+
+#include <google/protobuf/message.h>
+
 #include "common/base/status.h"
 #include "proto/parameters.pb.h"
 
@@ -11,5 +15,10 @@ namespace antiphon {
 // and any number of new ones behind them; a block that holds the weights of tasks may have more
 // columns. kFailedPrecondition otherwise, with the first difference. Pure function.
 Status CheckGrows(const ParameterSchema& before, const ParameterSchema& after);
+
+// kFailedPrecondition with the first field that differs: "table 'user' would be another one:
+// modified: dim: 8 -> 16". Pure function.
+Status CheckSame(const std::string& what, const google::protobuf::Message& before,
+                 const google::protobuf::Message& after);
 
 }  // namespace antiphon

@@ -6,6 +6,7 @@
 
 #include "common/base/logging.h"
 #include "common/cluster/shard_map.h"
+#include "common/math/ranking_metrics.h"
 #include "common/net/pending_call.h"
 #include "common/net/scheduler_link.h"
 #include "server/lane.h"
@@ -29,17 +30,38 @@ Key KeyOf(PartitionId partition, Position position) {
 class LedgerComputer final : public StepComputer {
  public:
   void Train(const StepInput& input, uint64_t, StepGradients& gradients, StepOutput&) override {
-    gradients.tables.assign(1, std::vector<float>(input.table_rows[0].size(), -1.0F));
+    gradients.tables.assign(input.table_rows.size(), {});
+    gradients.tables[0].assign(input.table_rows[0].size(), -1.0F);
+    gradients.block_present.assign(input.blocks.size(), 0);
+    gradients.blocks.assign(input.blocks.size(), {});
   }
   void Score(const StepInput&, StepOutput&) override {}
 };
 
-// The ledger measures nothing.
-class BlindObserver final : public StepObserver {
+// Measures every sample as one of task "count", wherever that stands in the plan.
+class CountingObserver final : public StepObserver {
  public:
+  explicit CountingObserver(const TrainingPlan& plan) {
+    while (plan.tasks(task_) != "count") {
+      ++task_;
+    }
+  }
   void StartRun(Partition::Kind) override {}
-  void OnStep(const Batch&, const StepOutput&) override {}
-  void TakeDelta(MetricsDelta&) override {}
+  void OnStep(const Batch& batch, const StepOutput&) override {
+    for (uint32_t row = 0; row < batch.rows; ++row) {
+      metrics_.Add(0, row % 2 == 0);
+    }
+  }
+  void TakeDelta(MetricsDelta& delta) override {
+    TaskMetrics& task = *delta.add_tasks();
+    task.set_task(static_cast<uint32_t>(task_));
+    metrics_.ToProto(task);
+    metrics_ = RankingMetrics();
+  }
+
+ private:
+  int task_ = 0;
+  RankingMetrics metrics_;
 };
 
 class LedgerEngine final : public EngineFactory {
@@ -57,7 +79,7 @@ class LedgerEngine final : public EngineFactory {
         [&plan](PartitionId id) { return plan.partitions(static_cast<int>(id)).end_record(); },
         KeyOf);
     engine.computer = std::make_unique<LedgerComputer>();
-    engine.observer = std::make_unique<BlindObserver>();
+    engine.observer = std::make_unique<CountingObserver>(plan);
     engine.pull_ahead_steps = pull_ahead_;
     return engine;
   }
@@ -88,33 +110,47 @@ SchedulerLinkOptions LinkTo(Role role, Incarnation incarnation) {
 
 }  // namespace
 
-// Asks for a snapshot, as ps_ctl does.
-struct LedgerWorld::Photographer {
-  explicit Photographer(LedgerWorld& world)
-      : endpoint(MustOpen(world.transport_, "photographer", "")),
+// Asks for snapshots and for the extension of the job.
+struct LedgerWorld::PsCtl {
+  explicit PsCtl(LedgerWorld& world)
+      : endpoint(MustOpen(world.transport_, "ps_ctl", "")),
         rpc(*endpoint, world.clock_, {.incarnation = 2}, nullptr),
-        call(rpc),
+        snapshot(rpc),
+        extension(rpc),
         scheduler(*endpoint->Connect(std::string(kSchedulerAddress))) {}
 
   void Poll() {
     rpc.Poll(Duration::zero());
-    if (call.ready()) {
+    if (snapshot.ready()) {
       SnapshotReply reply;
-      taken += call.Take(reply).ok() ? 1 : 0;
+      taken += snapshot.Take(reply).ok() ? 1 : 0;
+    }
+    if (extension.ready()) {
+      ExtendReply reply;
+      extended = extension.Take(reply).ok();
     }
   }
-  void Ask() {
-    if (call.idle()) {
-      call.Start(scheduler, METHOD_SNAPSHOT, SnapshotRequest(), {},
-                 {.deadline = 10s, .retry_after = 1s});
+  void TakeSnapshot() {
+    if (snapshot.idle()) {
+      snapshot.Start(scheduler, METHOD_SNAPSHOT, SnapshotRequest(), {},
+                     {.deadline = 10s, .retry_after = 1s});
+    }
+  }
+  void Extend(const TrainingPlan& plan) {
+    if (extension.idle()) {
+      const Buffer bytes = Buffer::Copy(std::string_view(plan.SerializeAsString()));
+      extension.Start(scheduler, METHOD_EXTEND, ExtendRequest(), {&bytes, 1},
+                      {.deadline = kPatience, .retry_after = 1s});
     }
   }
 
   std::unique_ptr<Endpoint> endpoint;
   RpcNode rpc;
-  PendingCall call;
+  PendingCall snapshot;
+  PendingCall extension;
   const PeerId scheduler;
   int taken = 0;
+  bool extended = false;
 };
 
 // One lane and the link that registers it.
@@ -168,6 +204,7 @@ struct LedgerWorld::SimWorker {
           rpc, clock, factory,
           SessionOptions{.scheduler = scheduler, .node = link.registration().node()});
     }
+    session->NoteView(link.view_epoch());
     rpc.Poll(Duration::zero());
     while (session->Advance()) {
     }
@@ -201,7 +238,7 @@ LedgerWorld::LedgerWorld(const LedgerWorldOptions& options)
   scheduler_options_.workers_expected = wanted_workers_;
   scheduler_options_.cluster_id = options.seed + 1;
   StartScheduler();
-  photographer_ = std::make_unique<Photographer>(*this);
+  ps_ctl_ = std::make_unique<PsCtl>(*this);
   for (uint32_t i = 0; i < wanted_servers_; ++i) {
     StartServer();
   }
@@ -225,6 +262,7 @@ void LedgerWorld::DrawShape() {
   naps_left_ = static_cast<int>(rng_.Below(3));
   server_kills_left_ = static_cast<int>(rng_.Below(4));
   scheduler_kills_left_ = static_cast<int>(rng_.Below(3));
+  will_be_extended_ = rng_.Chance(0.5);
 
   ParameterSchema* schema = plan_.mutable_schema();
   schema->set_seed(options_.seed);
@@ -313,11 +351,34 @@ void LedgerWorld::DisturbServers() {
   server_due_ = clock_.Now() + std::chrono::milliseconds(rng_.Below(6000));
 }
 
-void LedgerWorld::TakeSnapshot() {
+void LedgerWorld::GiveOrders() {
   if (rng_.Chance(0.005)) {
-    photographer_->Ask();
+    ps_ctl_->TakeSnapshot();
   }
-  photographer_->Poll();
+  if (will_be_extended_ && !ps_ctl_->extended && rng_.Chance(0.01)) {
+    ps_ctl_->Extend(GrownPlan());
+  }
+  ps_ctl_->Poll();
+}
+
+// A task in front of the one there is, with a table and a block that nobody trains.
+TrainingPlan LedgerWorld::GrownPlan() const {
+  TrainingPlan plan = plan_;
+  plan.set_job_digest(plan_.job_digest() + 1);
+  plan.clear_tasks();
+  plan.add_tasks("new");
+  plan.add_tasks("count");
+  ParameterSchema& schema = *plan.mutable_schema();
+  TableSpec& table = *schema.add_tables();
+  table = schema.tables(0);
+  table.set_name("new");
+  BlockSpec& block = *schema.add_blocks();
+  block.set_name("new");
+  block.set_rows(1);
+  block.set_cols(5000);
+  *block.mutable_optimizer() = table.optimizer();
+  block.mutable_initializer()->mutable_uniform_initializer();
+  return plan;
 }
 
 void LedgerWorld::Disturb() {
@@ -368,7 +429,7 @@ LedgerOutcome LedgerWorld::Run() {
     Disturb();
     DisturbServers();
     DisturbScheduler();
-    TakeSnapshot();
+    GiveOrders();
     PollEverybody();
     std::erase_if(workers_,
                   [](const std::unique_ptr<SimWorker>& worker) { return worker->over(); });
@@ -382,13 +443,24 @@ LedgerOutcome LedgerWorld::Run() {
   outcome.naps = naps_;
   outcome.server_kills = server_kills_;
   outcome.scheduler_kills = scheduler_kills_;
-  outcome.snapshots = photographer_->taken;
+  outcome.snapshots = ps_ctl_->taken;
+  outcome.extended = ps_ctl_->extended;
   if (!outcome.finished) {
     outcome.problem = JobHasEnded() ? scheduler_->result().ToString() : "the job did not end";
     return outcome;
   }
   CountWeights(outcome);
+  CountMeasured(outcome);
   return outcome;
+}
+
+// What was measured under either plan stands under the name of its task.
+void LedgerWorld::CountMeasured(LedgerOutcome& outcome) const {
+  const ClusterStatus status = scheduler_->status();
+  for (const MetricLine& line : status.metrics()) {
+    (line.task() == "count" ? outcome.measured : outcome.misread) +=
+        static_cast<int>(line.samples());
+  }
 }
 
 void LedgerWorld::CountWeights(LedgerOutcome& outcome) {

@@ -38,9 +38,14 @@ struct LedgerOutcome {
   int server_kills = 0;
   int scheduler_kills = 0;
   int snapshots = 0;
+  bool extended = false;  // got another task on the way
+  int measured = 0;       // samples in the metrics; those of killed workers may be missing
+  int misread = 0;        // in the metrics of a task that they are not of
   int samples = 0;
 
-  bool exact() const { return finished && never == 0 && repeatedly == 0; }
+  bool exact() const {
+    return finished && never == 0 && repeatedly == 0 && misread == 0 && measured <= samples;
+  }
 };
 
 class LedgerWorld {
@@ -51,7 +56,7 @@ class LedgerWorld {
   LedgerOutcome Run();
 
  private:
-  struct Photographer;
+  struct PsCtl;
   struct SimServer;
   struct SimWorker;
 
@@ -62,10 +67,12 @@ class LedgerWorld {
   void Disturb();
   void DisturbServers();
   void DisturbScheduler();
-  void TakeSnapshot();
+  void GiveOrders();
+  TrainingPlan GrownPlan() const;
   void PollEverybody();
   bool JobHasEnded() const;
   void CountWeights(LedgerOutcome& outcome);
+  void CountMeasured(LedgerOutcome& outcome) const;
 
   const LedgerWorldOptions options_;
   Rng rng_;
@@ -87,10 +94,11 @@ class LedgerWorld {
   int scheduler_kills_left_ = 0;
   int scheduler_kills_ = 0;
   Time scheduler_due_{};
+  bool will_be_extended_ = false;
   SchedulerOptions scheduler_options_;
   Incarnation last_incarnation_ = 1000;
   std::unique_ptr<Scheduler> scheduler_;
-  std::unique_ptr<Photographer> photographer_;
+  std::unique_ptr<PsCtl> ps_ctl_;
   std::vector<std::unique_ptr<SimServer>> servers_;
   std::vector<std::unique_ptr<SimWorker>> workers_;
 };

@@ -22,27 +22,32 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
   int server_kills = 0;
   int scheduler_kills = 0;
   int snapshots = 0;
+  int extended = 0;
   int samples = 0;
   const uint64_t seeds = SeedCount();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     const LedgerOutcome outcome = LedgerWorld({.seed = seed}).Run();
     ASSERT_TRUE(outcome.exact()) << "seed " << seed << ": " << outcome.never << " never, "
                                  << outcome.repeatedly << " repeatedly trained of "
-                                 << outcome.samples << "; " << outcome.problem;
+                                 << outcome.samples << ", " << outcome.measured << " measured, "
+                                 << outcome.misread << " misread; " << outcome.problem;
     kills += outcome.kills;
     naps += outcome.naps;
     server_kills += outcome.server_kills;
     scheduler_kills += outcome.scheduler_kills;
     snapshots += outcome.snapshots;
+    extended += outcome.extended ? 1 : 0;
     samples += outcome.samples;
   }
   std::cout << seeds << " worlds, " << samples << " samples, " << kills << " workers killed, "
             << naps << " put to sleep, " << server_kills << " servers and " << scheduler_kills
-            << " schedulers killed, " << snapshots << " snapshots: every row is 1\n";
+            << " schedulers killed, " << snapshots << " snapshots, " << extended
+            << " worlds extended: every row is 1\n";
   EXPECT_GT(kills, 0);
   EXPECT_GT(server_kills, 0);
   EXPECT_GT(scheduler_kills, 0);
   EXPECT_GT(snapshots, 0);
+  EXPECT_GT(extended, 0);
   EXPECT_GT(naps, 0);
 }
 

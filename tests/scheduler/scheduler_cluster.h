@@ -129,8 +129,9 @@ class SchedulerCluster {
   }
 
   // A question whose answer is looked at later.
-  void AskLater(Incarnation who, Method method, const google::protobuf::MessageLite& meta) {
-    Node(who).Send(method, meta);
+  void AskLater(Incarnation who, Method method, const google::protobuf::MessageLite& meta,
+                const std::vector<Buffer>& bulk = {}) {
+    Node(who).Send(method, meta, bulk);
   }
   Status StatusOfAsked(Incarnation who) {
     return Node(who).answered() ? Node(who).status() : UnavailableError("not answered");
@@ -171,6 +172,7 @@ class SchedulerCluster {
   StatusOr<LeaseReply> LeaseTo(Incarnation who, Tick tick = 0) {
     LeaseRequest request;
     request.set_tick(tick);
+    Node(who).GoBy(options_.cluster_id, scheduler_->status().view().epoch());
     return Ask<LeaseReply>(who, METHOD_LEASE, request);
   }
 

@@ -24,6 +24,8 @@ class Asker final : public ReplyHandler {
     status_.reset();
     rpc_.Call(peer_, method, meta, bulk, {}, *this);
   }
+  // From now on it says to know the view of this epoch.
+  void GoBy(uint64_t cluster_id, uint64_t epoch) { rpc_.SetCluster(cluster_id, epoch); }
   void Poll() { rpc_.Poll(Duration::zero()); }
 
   bool answered() const { return status_.has_value(); }

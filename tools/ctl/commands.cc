@@ -10,7 +10,6 @@
 
 #include "common/base/text.h"
 #include "common/cluster/shard_map.h"
-#include "proto/plan.pb.h"
 #include "tools/ctl/key_of_value.h"
 #include "tools/ctl/status_text.h"
 #include "tools/ctl/tasks_page.h"
@@ -85,6 +84,20 @@ CtlExit CtlExitFor(const Status& status) {
   }
 }
 
+StatusOr<TrainingPlan> AskPlan(CtlContext& context) {
+  AP_ASSIGN_OR_RETURN(const auto reply, context.client.Ask<GetPlanReply>(
+                                            METHOD_GET_PLAN, GetPlanRequest(), context.timeout));
+  if (!reply.ready()) {
+    return FailedPreconditionError("the cluster is not ready: there is no training plan yet");
+  }
+  TrainingPlan plan;
+  const std::span<const std::byte> bytes = context.client.bulk();
+  if (!plan.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return DataLossError("the scheduler's answer has no readable training plan");
+  }
+  return plan;
+}
+
 StatusOr<CtlExit> ShowStatus(CtlContext& context) {
   AP_ASSIGN_OR_RETURN(const ClusterStatus status, AskStatus(context));
   context.out << (context.format == OutputFormat::kJson
@@ -126,16 +139,7 @@ StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table,
 
 StatusOr<CtlExit> ExplainValue(CtlContext& context, const std::string& table,
                                const std::string& value) {
-  AP_ASSIGN_OR_RETURN(const auto reply, context.client.Ask<GetPlanReply>(
-                                            METHOD_GET_PLAN, GetPlanRequest(), context.timeout));
-  if (!reply.ready()) {
-    return FailedPreconditionError("the cluster is not ready: there is no training plan yet");
-  }
-  TrainingPlan plan;
-  const std::span<const std::byte> bytes = context.client.bulk();
-  if (!plan.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return DataLossError("the scheduler's answer has no readable training plan");
-  }
+  AP_ASSIGN_OR_RETURN(const TrainingPlan plan, AskPlan(context));
   AP_ASSIGN_OR_RETURN(const Key key, KeyOfValue(plan, table, value));
   return ExplainRow(context, table, key);
 }

@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
+#include "proto/plan.pb.h"
 #include "tools/ctl/ctl_client.h"
 
 namespace antiphon {
@@ -32,6 +33,9 @@ struct CtlContext {
   OutputFormat format = OutputFormat::kText;
   Duration timeout = std::chrono::seconds(5);
 };
+
+// The plan that the cluster trains by. kFailedPrecondition while there is none.
+StatusOr<TrainingPlan> AskPlan(CtlContext& context);
 
 // kHealthy or kDegraded.
 StatusOr<CtlExit> ShowStatus(CtlContext& context);

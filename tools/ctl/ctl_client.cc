@@ -40,9 +40,11 @@ StatusOr<std::unique_ptr<CtlClient>> CtlClient::Connect(Transport& transport, Cl
 }
 
 Status CtlClient::Call(PeerId peer, Method method, const google::protobuf::MessageLite& request,
-                       Duration deadline, google::protobuf::MessageLite& reply) {
+                       std::span<const Buffer> frames, Duration deadline,
+                       google::protobuf::MessageLite& reply) {
   status_.reset();
-  rpc_.Call(peer, method, request, {}, {.deadline = deadline, .retry_after = kRetryAfter}, *this);
+  rpc_.Call(peer, method, request, frames, {.deadline = deadline, .retry_after = kRetryAfter},
+            *this);
   while (!status_.has_value()) {
     rpc_.Poll(kPollFor);
   }

@@ -26,11 +26,12 @@ class CtlClient final : private ReplyHandler {
                                                       const std::string& scheduler,
                                                       Incarnation incarnation, Duration patience);
 
-  // Asks the scheduler. kDeadlineExceeded when the answer takes longer than `deadline`.
+  // Asks the scheduler, with `frames` behind the message. kDeadlineExceeded when the answer takes
+  // longer than `deadline`.
   template <typename Reply>
   StatusOr<Reply> Ask(Method method, const google::protobuf::MessageLite& request,
-                      Duration deadline) {
-    return AskPeer<Reply>(scheduler_, method, request, deadline);
+                      Duration deadline, std::span<const Buffer> frames = {}) {
+    return AskPeer<Reply>(scheduler_, method, request, frames, deadline);
   }
 
   // What came with the last answer besides its message: the bytes of its first bulk frame, valid
@@ -46,7 +47,7 @@ class CtlClient final : private ReplyHandler {
     rpc_.SetCluster(view.cluster_id(), view.epoch());
     AP_ASSIGN_OR_RETURN(const PeerId peer,
                         endpoint_->Connect(view.lanes(static_cast<int>(lane)).address()));
-    return AskPeer<Reply>(peer, method, request, deadline);
+    return AskPeer<Reply>(peer, method, request, {}, deadline);
   }
 
  private:
@@ -54,13 +55,14 @@ class CtlClient final : private ReplyHandler {
 
   template <typename Reply>
   StatusOr<Reply> AskPeer(PeerId peer, Method method, const google::protobuf::MessageLite& request,
-                          Duration deadline) {
+                          std::span<const Buffer> frames, Duration deadline) {
     Reply reply;
-    AP_RETURN_IF_ERROR(Call(peer, method, request, deadline, reply));
+    AP_RETURN_IF_ERROR(Call(peer, method, request, frames, deadline, reply));
     return reply;
   }
   Status Call(PeerId peer, Method method, const google::protobuf::MessageLite& request,
-              Duration deadline, google::protobuf::MessageLite& reply);
+              std::span<const Buffer> frames, Duration deadline,
+              google::protobuf::MessageLite& reply);
   void OnReply(CallId call, const Status& status, const Message& reply) override;
 
   std::unique_ptr<Endpoint> endpoint_;

@@ -1,0 +1,16 @@
+// ps_ctl extend: gives a running job the tasks and scenes that its edited job file has more.
+#pragma once
+
+#include <string>
+
+#include "common/base/status.h"
+#include "common/data/job_file.h"
+#include "tools/ctl/commands.h"
+
+namespace antiphon {
+
+// `edited` was loaded from `path` and has passed its checks. Waits until the cluster trains by it.
+// kHealthy also when it does so already; an error says which field may not be what it is.
+StatusOr<CtlExit> ExtendJob(CtlContext& context, const std::string& path, const JobFile& edited);
+
+}  // namespace antiphon
