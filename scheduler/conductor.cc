@@ -1,11 +1,22 @@
 #include "scheduler/conductor.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "common/base/logging.h"
+#include "scheduler/plan_growth.h"
 
 namespace antiphon {
+namespace {
+
+bool SameLanes(const ClusterView& left, const ClusterView& right) {
+  return std::ranges::equal(left.lanes(), right.lanes(), {}, &LaneAddress::incarnation,
+                            &LaneAddress::incarnation) &&
+         std::ranges::equal(left.lane_of_shard(), right.lane_of_shard());
+}
+
+}  // namespace
 
 Conductor::Conductor(const ConductorOptions& options)
     : options_(options), members_(options.membership), lifecycle_(options.lifecycle) {}
@@ -155,7 +166,6 @@ void Conductor::Begin(const std::vector<PartitionProgress>& resume) {
   for (size_t stage = 0; stage < book_->stages_done(); ++stage) {
     closed_.insert(stage);
   }
-  suspended_ = false;
   lifecycle_.Run();
 }
 
@@ -165,11 +175,36 @@ void Conductor::Rewind(const std::vector<PartitionProgress>& kept) {
     clock_.Leave(worker);
   }
   book_->Rewind(kept);
-  if (plan_desk_.is_extending()) {
-    plan_desk_.FinishExtension();
-    metrics_->Extend(plan_desk_.shared_plan());
+}
+
+void Conductor::Ready(const ClusterView& view, const std::vector<PartitionProgress>& kept) {
+  const bool extends = plan_desk_.is_extending();
+  if (book_ == nullptr) {
+    Begin(kept);
+  } else if (!extends || !SameLanes(ready_view_, view)) {
+    Rewind(kept);
   }
+  if (extends) {
+    FinishExtension(view.epoch());
+  }
+  ready_view_ = view;
   suspended_ = false;
+}
+
+void Conductor::FinishExtension(uint64_t view_epoch) {
+  earlier_plans_.push_back({.until_epoch = view_epoch, .plan = plan_desk_.shared_plan()});
+  plan_desk_.FinishExtension();
+  metrics_->Extend(plan_desk_.shared_plan());
+}
+
+// What is told by the plan of an earlier view is told by that of today.
+Status Conductor::MoveToPlan(uint64_t view_epoch, MetricsDelta& delta) const {
+  for (const EarlierPlan& earlier : earlier_plans_) {
+    if (view_epoch < earlier.until_epoch) {
+      return PlanGrowth(*earlier.plan, plan_desk_.plan()).Move(delta);
+    }
+  }
+  return Status();
 }
 
 StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation sender, Time now) {
@@ -215,8 +250,8 @@ StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation s
   return reply;
 }
 
-StatusOr<ReportReply> Conductor::Report(const ReportRequest& request, const MetricsDelta& delta,
-                                        Incarnation sender, Time now) {
+StatusOr<ReportReply> Conductor::Report(const ReportRequest& request, const MetricsDelta& measured,
+                                        Incarnation sender, uint64_t view_epoch, Time now) {
   AP_RETURN_IF_ERROR(HearWorker(sender, now).status());
   if (book_ == nullptr) {
     return FailedPreconditionError("a report came before any lease was given out");
@@ -226,6 +261,8 @@ StatusOr<ReportReply> Conductor::Report(const ReportRequest& request, const Metr
   if (reports.Seen(request.sequence())) {
     return reply;
   }
+  MetricsDelta delta = measured;
+  AP_RETURN_IF_ERROR(MoveToPlan(view_epoch, delta));
   const Status status = ApplyReport(request, delta, sender, now);
   if (status.ok()) {
     JournalRecord record;
@@ -339,15 +376,15 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
       return Extend(Buffer::Copy(std::string_view(record.extension().plan()))).status();
     case JournalRecord::kReady: {
       const auto& progress = record.ready().progress();
-      const std::vector<PartitionProgress> kept(progress.begin(), progress.end());
-      book_ == nullptr ? Begin(kept) : Rewind(kept);
+      Ready(record.ready().view(), {progress.begin(), progress.end()});
       return Status();
     }
     case JournalRecord::kLease:
       return Lease(record.lease().request(), record.lease().sender(), then).status();
     case JournalRecord::kReport:
+      // It was noted as the plan of its time tells it.
       return Report(record.report().request(), record.report().delta(), record.report().sender(),
-                    then)
+                    ready_view_.epoch(), then)
           .status();
     case JournalRecord::kMeasured:
       return metrics_ == nullptr ? DataLossError("something was measured before the job began")

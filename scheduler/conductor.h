@@ -51,23 +51,22 @@ class Conductor {
   // Before any proposal: the plan of the snapshot that the job goes on from.
   void ContinueFrom(const TrainingPlan& snapshot) { plan_desk_.ContinueFrom(snapshot); }
   Status ProposePlan(const Buffer& bytes, Incarnation sender, Time now);
-  // The plan of the running job as it shall be; it is so after the next Rewind. False when it is so
+  // The plan of the running job as it shall be; it is so after the next Ready. False when it is so
   // already or is being made so.
   StatusOr<bool> Extend(const Buffer& bytes);
   StatusOr<LeaseReply> Lease(const LeaseRequest& request, Incarnation sender, Time now);
+  // `view_epoch` is that of the view which the sender goes by: what it measured may be told by the
+  // tasks and scenes of a plan before the last extension.
   StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,
-                               Incarnation sender, Time now);
+                               Incarnation sender, uint64_t view_epoch, Time now);
 
-  // The lanes are ready: leases may be given out. `resume` is the progress of a restored snapshot,
-  // empty without one.
-  void Begin(const std::vector<PartitionProgress>& resume);
-
-  // A lane is lost: no lease is given out until Rewind.
+  // A lane is lost, or lanes are about to go by another view: no lease is given out until Ready.
   void Suspend() { suspended_ = true; }
-  // Lanes were put back to where a snapshot with this progress stood: every lease is over, and what
-  // these lanes have to learn again is open. A plan that was extended meanwhile is the plan now: no
-  // report of an earlier lease counts any more, so all that come are made under it.
-  void Rewind(const std::vector<PartitionProgress>& kept);
+  // The lanes of `view` serve: leases may be given out. The first time, `kept` is the progress of a
+  // restored snapshot, empty without one; later it is where a snapshot stood that lost lanes were
+  // put back to, and every lease is over. Where the plan was extended and no lane is another one,
+  // leases stay: whoever holds one goes on with it, under the extended plan.
+  void Ready(const ClusterView& view, const std::vector<PartitionProgress>& kept);
 
   // Declares dead who is silent and draws the consequences.
   void Sweep(Time now);
@@ -110,6 +109,16 @@ class Conductor {
     uint64_t samples = 0;
   };
 
+  // The plan until the view of this epoch.
+  struct EarlierPlan {
+    uint64_t until_epoch = 0;
+    std::shared_ptr<const TrainingPlan> plan;
+  };
+
+  void Begin(const std::vector<PartitionProgress>& resume);
+  void Rewind(const std::vector<PartitionProgress>& kept);
+  void FinishExtension(uint64_t view_epoch);
+  Status MoveToPlan(uint64_t view_epoch, MetricsDelta& delta) const;
   StatusOr<Node*> HearWorker(Incarnation sender, Time now);
   Status ApplyReport(const ReportRequest& request, const MetricsDelta& delta, Incarnation sender,
                      Time now);
@@ -126,6 +135,8 @@ class Conductor {
   Lifecycle lifecycle_;
   std::unique_ptr<LeaseBook> book_;
   std::unique_ptr<MetricsBoard> metrics_;
+  ClusterView ready_view_;  // the last one
+  std::vector<EarlierPlan> earlier_plans_;
   std::map<Incarnation, WorkerRecord> workers_;
   JournalSink* journal_ = nullptr;
   std::set<size_t> closed_;  // evaluation stages, by ordinal, whose numbers are known

@@ -49,7 +49,13 @@ void MetricsBoard::Extend(std::shared_ptr<const TrainingPlan> plan) {
   for (Evaluation& evaluation : evaluations_) {
     evaluation.tasks = growth.Move(evaluation.tasks);
   }
-  held_.clear();
+  for (auto& [worker, reports] : held_) {
+    for (Parsed& parsed : reports) {
+      for (MetricPart& part : parsed) {
+        part.index = growth.Place(part.index);
+      }
+    }
+  }
   if (windows_ != nullptr) {
     windows_->Extend(plan_, growth);
   } else if (plan_->promotion_size() > 0) {

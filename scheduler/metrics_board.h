@@ -43,8 +43,7 @@ class MetricsBoard {
  public:
   explicit MetricsBoard(std::shared_ptr<const TrainingPlan> plan);
 
-  // The plan has got tasks or scenes: what there is goes to their places. Nobody holds a part of an
-  // evaluation under the earlier plan.
+  // The plan has got tasks or scenes: what there is goes to their places.
   void Extend(std::shared_ptr<const TrainingPlan> plan);
 
   // kInvalidArgument, and nothing is added, when the delta contradicts itself or the plan.

@@ -1,6 +1,7 @@
 #include "scheduler/plan_growth.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -35,10 +36,33 @@ PlanGrowth::PlanGrowth(const TrainingPlan& before, const TrainingPlan& after)
 SceneSums PlanGrowth::Move(SceneSums sums) const {
   SceneSums moved(tasks_after_ * scenes_after_);
   for (size_t i = 0; i < sums.size(); ++i) {
-    moved[task_[i / scene_.size()] * scenes_after_ + scene_[i % scene_.size()]] =
-        std::move(sums[i]);
+    moved[Place(i)] = std::move(sums[i]);
   }
   return moved;
+}
+
+Status PlanGrowth::Move(MetricsDelta& delta) const {
+  const auto unknown = [](const std::string& what, uint32_t number) {
+    return InvalidArgumentError("metrics of " + what + " " + std::to_string(number) +
+                                ", which the plan that they were measured under does not have");
+  };
+  for (TaskMetrics& part : *delta.mutable_tasks()) {
+    if (part.task() >= task_.size()) {
+      return unknown("task", part.task());
+    }
+    if (part.scene() >= scene_.size()) {
+      return unknown("scene", part.scene());
+    }
+    part.set_task(static_cast<uint32_t>(task_[part.task()]));
+    part.set_scene(static_cast<uint32_t>(scene_[part.scene()]));
+  }
+  for (TaskWeight& weight : *delta.mutable_task_weights()) {
+    if (weight.task() >= task_.size()) {
+      return unknown("task", weight.task());
+    }
+    weight.set_task(static_cast<uint32_t>(task_[weight.task()]));
+  }
+  return Status();
 }
 
 std::vector<TaskSummary> PlanGrowth::Move(const std::vector<TaskSummary>& tasks) const {

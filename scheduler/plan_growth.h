@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "common/base/status.h"
+#include "proto/metrics.pb.h"
 #include "proto/plan.pb.h"
 #include "scheduler/task_summary.h"
 
@@ -16,9 +18,17 @@ class PlanGrowth {
   // `after` has every task and scene of `before`.
   PlanGrowth(const TrainingPlan& before, const TrainingPlan& after);
 
+  // Where entry `index` of SceneSums stands.
+  size_t Place(size_t index) const {
+    return task_[index / scene_.size()] * scenes_after_ + scene_[index % scene_.size()];
+  }
   // The same sums in the places of the later plan; those of new tasks and scenes are empty.
   SceneSums Move(SceneSums sums) const;
   std::vector<TaskSummary> Move(const std::vector<TaskSummary>& tasks) const;
+
+  // What was measured under the earlier plan, told by the later one. kInvalidArgument: it names
+  // what the earlier plan does not have.
+  Status Move(MetricsDelta& delta) const;
 
   // By task: `value[i]` goes to the place of task i; what is new gets `fresh`.
   template <typename T>

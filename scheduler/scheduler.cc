@@ -260,8 +260,8 @@ Status Scheduler::AnswerReport(Request& request) {
        !delta.ParseFromArray(bulk[0].data(), static_cast<int>(bulk[0].size())))) {
     return InvalidArgumentError("the metrics of a report cannot be parsed");
   }
-  AP_ASSIGN_OR_RETURN(const ReportReply reply,
-                      job_.Report(meta, delta, request.header.sender, clock_.Now()));
+  AP_ASSIGN_OR_RETURN(const ReportReply reply, job_.Report(meta, delta, request.header.sender,
+                                                           request.header.epoch, clock_.Now()));
   rpc_.Reply(RpcNode::AddressOf(request), reply, {});
   return Status();
 }
@@ -365,7 +365,7 @@ void Scheduler::OnReady() {
   members_cast_.Forget();
   if (job_.book() != nullptr) {
     const bool is_extension = job_.plan_desk().is_extending();
-    job_.Rewind(progress);
+    job_.Ready(cluster_.view(), progress);
     cluster_.recoveries().Serving(from.folder, job_.book()->replay_samples(), clock_.Now());
     if (is_extension) {
       snapshots_.OnExtended();
@@ -382,8 +382,8 @@ void Scheduler::OnReady() {
     Fail(status);
     return;
   }
-  job_.Begin(progress);
   const ClusterView& view = cluster_.view();
+  job_.Ready(view, progress);
   LOG(INFO) << "the cluster is ready: " << job_.members().LiveServers() << " servers, "
             << view.lanes_size() << " lanes, " << view.shard_count() << " shards, "
             << ConsistencyName(job_.plan_desk().plan());

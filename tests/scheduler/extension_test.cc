@@ -117,7 +117,9 @@ TEST_F(ExtensionTest, LanesGetTheGrownSchemaWithALaterView) {
   EXPECT_EQ(cluster_->LastBeat(1)->view_epoch(), 2u);
 }
 
-TEST_F(ExtensionTest, EndsLeasesWhereTheyStandAndCountsEverySampleOnce) {
+// What the worker had measured when it heard of the extension is told by the plan before, in which
+// task 0 is click and scene 1 is live.
+TEST_F(ExtensionTest, LeasesStayAndReportsAreReadByThePlanOfTheirView) {
   Begin();
   const auto before = cluster_->LeaseTo(1);
   ASSERT_TRUE(before.ok());
@@ -125,23 +127,34 @@ TEST_F(ExtensionTest, EndsLeasesWhereTheyStandAndCountsEverySampleOnce) {
 
   ASSERT_TRUE(Extend().ok());
 
-  // Made under the plan before, and would be of another scene now.
-  const auto late = cluster_->Report(1, *before, 60, false, 2, DeltaOf(0, 1, 20));
-  ASSERT_TRUE(late.ok());
-  EXPECT_TRUE(late->revoked());
-  EXPECT_EQ(SamplesOf("click"), 40);
   EXPECT_EQ(SamplesOf("click", "live"), 40);
-  EXPECT_EQ(SamplesOf("click", "news"), 0);
+  const auto last = cluster_->Report(1, *before, 60, false, 2, DeltaOf(0, 1, 20));
+  ASSERT_TRUE(last.ok());
+  EXPECT_FALSE(last->revoked());
+  EXPECT_EQ(SamplesOf("click", "live"), 60);
+  EXPECT_EQ(SamplesOf("click"), 60);
   const auto after = cluster_->LeaseTo(1);
   ASSERT_TRUE(after.ok());
   EXPECT_EQ(after->partition(), before->partition());
-  EXPECT_EQ(after->lease_epoch(), before->lease_epoch() + 1);
-  ASSERT_TRUE(cluster_->Report(1, *after, 100, true, 3, DeltaOf(1, 1, 60)).ok());
-  EXPECT_EQ(SamplesOf("click", "news"), 60);
-  EXPECT_EQ(SamplesOf("click", "live"), 40);
+  EXPECT_EQ(after->lease_epoch(), before->lease_epoch());
+  ASSERT_TRUE(cluster_->Report(1, *after, 100, true, 3, DeltaOf(1, 1, 40)).ok());
+  EXPECT_EQ(SamplesOf("click", "news"), 40);
+  EXPECT_EQ(SamplesOf("click", "live"), 60);
   EXPECT_EQ(SamplesOf("gift"), 0);
   EXPECT_EQ(cluster_->scheduler().status().samples_trained(), 100u);
   EXPECT_EQ(cluster_->RunLeases(1), LeaseReply::FINISHED);
+}
+
+TEST_F(ExtensionTest, RefusesReportsOfWhatTheirPlanDoesNotHave) {
+  Begin();
+  const auto lease = cluster_->LeaseTo(1);
+  ASSERT_TRUE(Extend().ok());
+
+  const Status task = cluster_->Report(1, *lease, 60, false, 1, DeltaOf(1, 0, 20)).status();
+  const Status scene = cluster_->Report(1, *lease, 60, false, 2, DeltaOf(0, 2, 20)).status();
+
+  EXPECT_THAT(task.message(), HasSubstr("metrics of task 1, which the plan"));
+  EXPECT_THAT(scene.message(), HasSubstr("metrics of scene 2, which the plan"));
 }
 
 TEST_F(ExtensionTest, LeasesNothingToAWorkerThatGoesByTheViewBefore) {
