@@ -138,7 +138,10 @@ std::string SmallData(Scenes scenes) {
   return csv;
 }
 
-TrainedBits ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
+}  // namespace
+
+TrainedBits ReadTrainedBits(const std::string& snapshot_dir) {
+  PosixFileSystem fs;
   TrainedBits model;
   const StatusOr<std::string> folder = FindNewestSnapshot(fs, snapshot_dir);
   EXPECT_TRUE(folder.ok()) << folder.status();
@@ -174,8 +177,6 @@ TrainedBits ReadModel(FileSystem& fs, const std::string& snapshot_dir) {
   }
   return model;
 }
-
-}  // namespace
 
 std::string BlockBits(const TrainedBits& model, const std::string& name) {
   std::string bits;
@@ -246,7 +247,7 @@ TrainedBits TrainSmallJob(const std::string& job_path, const std::string& snapsh
   const Status result = (*cluster)->Wait();
   EXPECT_TRUE(result.ok()) << result;
   (*cluster)->Stop();
-  return ReadModel(fs, snapshot_dir);
+  return ReadTrainedBits(snapshot_dir);
 }
 
 }  // namespace antiphon

@@ -29,6 +29,9 @@ struct TrainedBits {
   std::map<std::pair<BlockId, uint32_t>, std::string> chunks;
 };
 
+// Of the newest snapshot in a folder of snapshots. Any error fails the test.
+TrainedBits ReadTrainedBits(const std::string& snapshot_dir);
+
 // The chunks of block `name`, one behind the other; empty when there is no such block.
 std::string BlockBits(const TrainedBits& model, const std::string& name);
 
