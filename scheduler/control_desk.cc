@@ -94,6 +94,10 @@ void ControlDesk::OnEnd() {
   if (const std::optional<ReplyAddress> asker = extend_answer_.Give(); asker.has_value()) {
     rpc_.ReplyError(*asker, FailedPreconditionError("the job has ended before it was extended"));
   }
+  if (const std::optional<ReplyAddress> asker = snapshot_answer_.Give(); asker.has_value()) {
+    rpc_.ReplyError(*asker,
+                    FailedPreconditionError("the job has ended before the snapshot was complete"));
+  }
 }
 
 void ControlDesk::OnSnapshotEnd() {

@@ -37,7 +37,7 @@ class ControlDesk {
   void OnSnapshotEnd();
   // The job is extended; likewise.
   void OnExtended();
-  // The job has ended: it is not extended any more.
+  // The job has ended: whoever still waits is told so.
   void OnEnd();
 
  private:

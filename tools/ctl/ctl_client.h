@@ -21,7 +21,9 @@ namespace antiphon {
 
 class CtlClient final : private ReplyHandler {
  public:
-  // Says hello to the scheduler. kUnavailable when it does not answer within `patience`.
+  // Says hello to the scheduler. kUnavailable when it does not answer within `patience`; the same
+  // from Ask when it falls silent for five times as long while its answer is waited for: it may be
+  // started again meanwhile.
   static StatusOr<std::unique_ptr<CtlClient>> Connect(Transport& transport, Clock& clock,
                                                       const std::string& scheduler,
                                                       Incarnation incarnation, Duration patience);
@@ -51,7 +53,8 @@ class CtlClient final : private ReplyHandler {
   }
 
  private:
-  CtlClient(std::unique_ptr<Endpoint> endpoint, Clock& clock, Incarnation incarnation);
+  CtlClient(std::unique_ptr<Endpoint> endpoint, Clock& clock, Incarnation incarnation,
+            Duration patience);
 
   template <typename Reply>
   StatusOr<Reply> AskPeer(PeerId peer, Method method, const google::protobuf::MessageLite& request,
@@ -63,8 +66,11 @@ class CtlClient final : private ReplyHandler {
   Status Call(PeerId peer, Method method, const google::protobuf::MessageLite& request,
               std::span<const Buffer> frames, Duration deadline,
               google::protobuf::MessageLite& reply);
+  Status WaitFor(CallId call, bool of_scheduler);
   void OnReply(CallId call, const Status& status, const Message& reply) override;
 
+  Clock& clock_;
+  const Duration patience_;
   std::unique_ptr<Endpoint> endpoint_;
   RpcNode rpc_;
   PeerId scheduler_ = 0;

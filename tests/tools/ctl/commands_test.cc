@@ -55,10 +55,17 @@ class FakePeer final : public RequestHandler {
     thread_.Join();
   }
 
+  // From now on it answers so many greetings, and nothing that it is silent about anyway.
+  void FallSilentAfter(int greetings) { greetings_left_ = greetings; }
+
   void OnRequest(Request& request) override {
     const ReplyAddress to = RpcNode::AddressOf(request);
     switch (request.method()) {
       case METHOD_REGISTER: {
+        if (greetings_left_ == 0) {
+          return;
+        }
+        --greetings_left_;
         RegisterReply reply;
         reply.set_cluster_id(5);
         rpc_.Reply(to, reply, {});
@@ -94,6 +101,7 @@ class FakePeer final : public RequestHandler {
   RpcNode rpc_;
   const std::string address_;
   std::atomic<bool> stop_{false};
+  std::atomic<int> greetings_left_{1000};
   Thread thread_;
 };
 
@@ -101,9 +109,8 @@ class CommandsTest : public ::testing::Test {
  protected:
   CommandsTest() : transport_(clock_) {}
 
-  void Connect() {
-    auto client = CtlClient::Connect(transport_, clock_, "mem://scheduler", 9,
-                                     std::chrono::milliseconds(500));
+  void Connect(Duration patience = std::chrono::seconds(5)) {
+    auto client = CtlClient::Connect(transport_, clock_, "mem://scheduler", 9, patience);
     ASSERT_TRUE(client.ok()) << client.status();
     client_ = std::move(*client);
   }
@@ -189,6 +196,17 @@ TEST_F(CommandsTest, TimesOutWhenALaneIsSilent) {
   const auto exit = ExplainKey(context, "user", "1");
 
   EXPECT_EQ(CtlExitFor(exit.status()), CtlExit::kTimeout);
+}
+
+TEST_F(CommandsTest, NoticesWhenTheSchedulerFallsSilentWhileItWaits) {
+  FakePeer scheduler(transport_, clock_, "mem://scheduler");
+  Connect(std::chrono::milliseconds(100));
+  scheduler.FallSilentAfter(2);
+
+  const auto reply = client_->Ask<EchoReply>(METHOD_ECHO, EchoRequest(), std::chrono::hours(1));
+
+  EXPECT_EQ(CtlExitFor(reply.status()), CtlExit::kUnreachable);
+  EXPECT_THAT(reply.status().message(), HasSubstr("the scheduler fell silent"));
 }
 
 TEST_F(CommandsTest, Stops) {
