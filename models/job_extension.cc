@@ -125,23 +125,31 @@ class ExtensionChecker {
   std::vector<FieldError> errors_;
 };
 
-// Some models look at all tasks or scenes at once, in blocks that would have to become wider.
-std::vector<FieldError> FindChangedBlocks(const ParameterSchema& running,
+// Some models look at all tasks or scenes at once, in rows or blocks that would have to be wider.
+std::vector<FieldError> FindChangedShapes(const ParameterSchema& running,
                                           const ParameterSchema& extended, const Job& edited) {
   std::vector<FieldError> errors;
+  const auto add = [&](const std::string& what, const std::string& was, const std::string& is) {
+    errors.push_back({"model_config", "a running " + edited.model_config().model_class() +
+                                          " cannot be given this: its " + what + " is " + was +
+                                          " and would be " + is});
+  };
+  for (const TableSpec& before : running.tables()) {
+    const auto after = std::ranges::find(extended.tables(), before.name(), &TableSpec::name);
+    if (after != extended.tables().end() && before.dim() != after->dim()) {
+      add("table \"" + before.name() + "\"", std::to_string(before.dim()) + " wide",
+          std::to_string(after->dim()));
+    }
+  }
+  const auto shape = [](const BlockSpec& block) {
+    return std::to_string(block.rows()) + " x " + std::to_string(block.cols());
+  };
   for (const BlockSpec& before : running.blocks()) {
-    const auto after = std::ranges::find(extended.blocks(), before.name(),
-                                         [](const BlockSpec& block) { return block.name(); });
+    const auto after = std::ranges::find(extended.blocks(), before.name(), &BlockSpec::name);
     if (after == extended.blocks().end()) {
-      errors.push_back({"model_config", "dense block \"" + before.name() + "\" would be gone"});
-    } else if (!before.has_loss_balance() &&
-               (before.rows() != after->rows() || before.cols() != after->cols())) {
-      errors.push_back({"model_config",
-                        "a running " + edited.model_config().model_class() +
-                            " cannot be given this: its dense block \"" + before.name() + "\" is " +
-                            std::to_string(before.rows()) + " x " + std::to_string(before.cols()) +
-                            " and would be " + std::to_string(after->rows()) + " x " +
-                            std::to_string(after->cols())});
+      add("dense block \"" + before.name() + "\"", shape(before), "gone");
+    } else if (!before.has_loss_balance() && shape(before) != shape(*after)) {
+      add("dense block \"" + before.name() + "\"", shape(before), shape(*after));
     }
   }
   return errors;
@@ -178,7 +186,7 @@ StatusOr<TrainingPlan> ExtendPlan(const TrainingPlan& running, const JobFile& ed
   TrainingPlan extended;
   if (errors.empty()) {
     AP_ASSIGN_OR_RETURN(extended, PlanWithoutData(edited.job));
-    errors = FindChangedBlocks(running.schema(), extended.schema(), edited.job);
+    errors = FindChangedShapes(running.schema(), extended.schema(), edited.job);
   }
   if (!errors.empty()) {
     return InvalidArgumentError(

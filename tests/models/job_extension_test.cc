@@ -227,19 +227,35 @@ TEST_F(JobExtensionTest, ColumnsOfAFileWithoutAHeaderStay) {
   EXPECT_TRUE(ExtendBy(more).ok());
 }
 
-// Its gate looks at the experts of all tasks.
-TEST_F(JobExtensionTest, RefusesModelsWhoseBlocksWouldBecomeWider) {
-  Begin(SampleJob(R"(
-    model_class: "PLE"
-    ple {
-      extraction_networks { network_name: "one" task_expert_net { hidden_units: 6 } }
-      extraction_networks { network_name: "two" task_expert_net { hidden_units: 6 } }
-      task_towers { tower_name: "click" label_name: "click" }
-    })"));
+// What looks at all tasks at once would have to become wider.
+TEST_F(JobExtensionTest, SaysWhichModelsCannotBeGivenATask) {
+  const std::string towers = R"(
+    task_towers { tower_name: "click" label_name: "click" }
+    task_towers { tower_name: "like" label_name: "like" })";
+  const std::string again = R"(task_towers { tower_name: "again" label_name: "click" })";
+  const auto answer = [&](const std::string& model_class, const std::string& field,
+                          const std::string& parts) {
+    const Job job = field == "pepnet" ? PepNetSampleJob(towers + "}")
+                                      : SampleJob("model_class: \"" + model_class + "\" " + field +
+                                                  " { " + parts + towers + " }");
+    Begin(job);
+    const Status status = ExtendBy("model_config { " + field + " { " + again + " } }").status();
+    return status.ok() ? "" : status.message();
+  };
 
+  EXPECT_EQ(answer("DNN", "dnn_model", ""), "");
+  EXPECT_EQ(answer("SharedBottom", "shared_bottom", "bottom_dnn { hidden_units: 6 }"), "");
+  EXPECT_EQ(answer("MMoE", "mmoe", "expert_dnn { hidden_units: 6 }"), "");
+  EXPECT_EQ(answer("MMoE", "mmoe", "expert_dnn { hidden_units: 6 } one_gate: true"), "");
+  EXPECT_EQ(answer("UMS", "ums", "public_dnn { hidden_units: 6 } expert_dnn { hidden_units: 6 }"),
+            "");
+  EXPECT_EQ(answer("STAR", "star", ""), "");
+  EXPECT_THAT(answer("PEPNet", "pepnet", ""),
+              HasSubstr("its dense block \"ppnet.0.1.weight\" is 12 x 3 and would be 18 x 3"));
   EXPECT_THAT(
-      RefusalOf(
-          R"(model_config { ple { task_towers { tower_name: "like" label_name: "like" } } })"),
+      answer("PLE", "ple",
+             R"(extraction_networks { network_name: "one" task_expert_net { hidden_units: 6 } }
+                        extraction_networks { network_name: "two" task_expert_net { hidden_units: 6 } })"),
       AllOf(HasSubstr("a running PLE cannot be given this: its dense block"),
             HasSubstr("and would be")));
 }
