@@ -207,11 +207,14 @@ void MeasureFolder(const std::string& name, DataConfig::InputType type, Framing 
   Measure("folder, " + name + ", " + std::to_string(bytes) + " bytes", job, path, options);
 }
 
-void MeasureBroker(const std::string& name, StatusOr<std::unique_ptr<RecordSink>> sink, Job job,
-                   const std::string& partition, const Options& options) {
-  CHECK(sink.ok()) << sink.status();
-  Feed(**sink, DataConfig::CSVInput, options.records);
-  CHECK((*sink)->Append(kEnd).ok() && (*sink)->Flush().ok());
+void MeasureBroker(const std::string& name, Job job, const std::string& partition,
+                   const Options& options) {
+  SystemClock clock;
+  const auto sinks = MakeBrokerSinks(job.data_config().stream(), clock);
+  CHECK(sinks.ok()) << sinks.status();
+  RecordSink& sink = *sinks->front();
+  Feed(sink, DataConfig::CSVInput, options.records);
+  CHECK(sink.Append(kEnd).ok() && sink.Flush().ok());
   FillDefaults(job);
   Measure(name + ", CSV", job, partition, options);
 }
@@ -231,9 +234,8 @@ void Run(const Options& options) {
     KafkaStream& kafka = *job.mutable_data_config()->mutable_stream()->mutable_kafka();
     kafka.set_brokers(options.kafka);
     kafka.set_topic("samples");
-    MeasureBroker("Kafka (mock)",
-                  MakeKafkaSink({.brokers = options.kafka, .topic = "samples", .partition = 0}),
-                  std::move(job), "samples/0", options);
+    kafka.add_partitions(0);
+    MeasureBroker("Kafka (mock)", std::move(job), "samples/0", options);
   }
   if (!options.redis.empty()) {
     const std::string key = "stream_read:" + unique;
@@ -241,8 +243,7 @@ void Run(const Options& options) {
     RedisStream& redis = *job.mutable_data_config()->mutable_stream()->mutable_redis();
     redis.set_address(options.redis);
     redis.add_keys(key);
-    MeasureBroker("Redis", MakeRedisSink({.address = options.redis, .key = key}), std::move(job),
-                  key, options);
+    MeasureBroker("Redis", std::move(job), key, options);
   }
 }
 

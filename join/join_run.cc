@@ -39,13 +39,13 @@ StatusOr<std::unique_ptr<JoinRun>> JoinRun::Create(
 Status JoinRun::Restore() {
   AP_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, store_.Get(ProgressKey()));
   if (!bytes.has_value()) {
-    return Status();
+    has_news_ = true;
+    return Commit();
   }
   JoinProgress progress;
   JoinOutbox outbox;
   AP_ASSIGN_OR_RETURN(const std::optional<std::string> outbox_bytes, store_.Get(OutboxKey()));
-  if (!progress.ParseFromString(*bytes) || !outbox_bytes.has_value() ||
-      !outbox.ParseFromString(*outbox_bytes)) {
+  if (!progress.ParseFromString(*bytes) || !outbox.ParseFromString(outbox_bytes.value_or(""))) {
     return DataLossError("the joiner's state does not parse");
   }
   if (progress.rules_digest() != options_.rules_digest) {
@@ -77,10 +77,10 @@ Status JoinRun::RestorePartitions(const JoinProgress& progress) {
           (i < partitions_.size() ? partitions_[i].reader->partition() : "none") +
           "; partitions may be added at the end only");
     }
-    if (partition.has_position()) {
-      partitions_[i].has_begun = true;
-      AP_RETURN_IF_ERROR(partitions_[i].reader->Seek(partition.position()));
-    }
+    partitions_[i].has_begun = !partition.untouched();
+    AP_RETURN_IF_ERROR(partitions_[i].reader->Seek(
+        partition.position(),
+        partition.untouched() ? EventReader::Past::kUntouched : EventReader::Past::kRead));
   }
   return Status();
 }
@@ -105,15 +105,13 @@ StatusOr<bool> JoinRun::ReadSome(size_t index) {
     AP_ASSIGN_OR_RETURN(const EventReader::Outcome outcome, partition.reader->Next(event));
     switch (outcome) {
       case EventReader::Outcome::kEvent:
-        AP_RETURN_IF_ERROR(joiner_.Add(index, std::move(event)));
+        AP_RETURN_IF_ERROR(TakeEvent(index, std::move(event)));
         break;
       case EventReader::Outcome::kBadEvent:
         joiner_.counts().set_bad_events(joiner_.counts().bad_events() + 1);
         break;
       case EventReader::Outcome::kNothing:
-        if (clock_.Now() - partition.heard_at >= idle_after_) {
-          joiner_.SetIdle(index);
-        }
+        NoteSilence(index);
         return n > 0;
       case EventReader::Outcome::kEnd:
         partition.has_ended = true;
@@ -121,9 +119,31 @@ StatusOr<bool> JoinRun::ReadSome(size_t index) {
         return true;
     }
     partition.has_begun = true;
+    has_news_ = true;
     partition.heard_at = clock_.Now();
   }
   return true;
+}
+
+// One clock that is wrong must not make every other event late.
+Status JoinRun::TakeEvent(size_t index, JoinEvent event) {
+  const int64_t ahead_ms = event.time_ms - clock_.WallSeconds() * 1000;
+  if (options_.max_ahead_seconds > 0 &&
+      ahead_ms > static_cast<int64_t>(options_.max_ahead_seconds * 1000)) {
+    joiner_.counts().set_future_events(joiner_.counts().future_events() + 1);
+    return Status();
+  }
+  return joiner_.Add(index, std::move(event));
+}
+
+void JoinRun::NoteSilence(size_t index) {
+  Partition& partition = partitions_[index];
+  if (partition.reader->may_have_more()) {
+    partition.heard_at = clock_.Now();
+  } else if (clock_.Now() - partition.heard_at >= idle_after_ && !joiner_.is_idle(index)) {
+    joiner_.SetIdle(index);
+    has_news_ = true;
+  }
 }
 
 StatusOr<JoinRun::Outcome> JoinRun::Step() {
@@ -154,6 +174,7 @@ Status JoinRun::TakeSamples() {
     }
     group_.records.push_back(format_.Of(*sample));
     ++next_sample_;
+    has_news_ = true;
     const bool is_large = joiner_.open().memory_bytes() > 2 * options_.max_memory_bytes;
     if (group_.records.size() >= options_.commit_samples || is_large) {
       AP_RETURN_IF_ERROR(Commit());
@@ -172,9 +193,8 @@ JoinProgress JoinRun::Progress() const {
   for (const Partition& partition : partitions_) {
     JoinPartition& saved = *progress.add_partitions();
     saved.set_name(partition.reader->partition());
-    if (partition.has_begun) {
-      saved.set_position(partition.reader->position());
-    }
+    saved.set_position(partition.reader->position());
+    saved.set_untouched(!partition.has_begun);
   }
   joiner_.SaveTo(progress);
   progress.set_next_sample(next_sample_);
@@ -184,17 +204,15 @@ JoinProgress JoinRun::Progress() const {
 }
 
 Status JoinRun::Commit() {
-  const JoinProgress progress = Progress();
-  JoinOutbox outbox;
-  outbox.set_number(group_.number);
-  outbox.set_first(group_.first);
-  for (const std::string& record : group_.records) {
-    outbox.add_records(record);
+  committed_at_ = clock_.Now();
+  if (!has_news_) {
+    return Status();
   }
+  const JoinProgress progress = Progress();
   std::vector<StoreChange> changes;
   joiner_.open().ListChanges(changes);
   changes.push_back({ProgressKey(), progress.SerializeAsString()});
-  changes.push_back({OutboxKey(), outbox.SerializeAsString()});
+  AP_RETURN_IF_ERROR(sink_.Stage(group_, changes));
   AP_RETURN_IF_ERROR(store_.Commit(changes));
   joiner_.open().NoteCommitted();
   joiner_.open().Shrink(options_.max_memory_bytes / 2);
@@ -202,12 +220,13 @@ Status JoinRun::Commit() {
     AP_RETURN_IF_ERROR(sink_.Publish(group_));
   }
   group_ = {.number = progress.next_group(), .first = next_sample_, .records = {}};
-  committed_at_ = clock_.Now();
+  has_news_ = false;
   return Status();
 }
 
 Status JoinRun::Finish() {
   joiner_.End();
+  has_news_ = true;
   AP_RETURN_IF_ERROR(TakeSamples());
   AP_RETURN_IF_ERROR(Commit());
   return sink_.End();

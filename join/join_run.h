@@ -6,7 +6,9 @@
 // the one before had committed last, and the sink knows them by their numbers. So a kill before the
 // commit forgets samples that nobody has seen, and one after it loses nothing.
 //
-// Owned by one thread, which calls Step until it is done.
+// A run that begins with an empty store commits where its partitions begin before it reads: one
+// that is to begin at their end begins there in every later life, too. Owned by one thread, which
+// calls Step until it is done.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +23,14 @@
 #include "join/join_store.h"
 #include "join/joiner.h"
 #include "join/sample_record.h"
+#include "join/sample_sink.h"
 
 namespace antiphon {
 
 struct JoinRunOptions {
   uint64_t rules_digest = 0;  // of everything that decides what samples look like
   uint64_t max_memory_bytes = 256 << 20;
+  uint64_t max_ahead_seconds = 0;  // an event further ahead of the clock is dropped; 0: none is
   Duration commit_every = std::chrono::seconds(1);
   uint64_t commit_samples = 50'000;  // or so many, if they come first
 };
@@ -45,7 +49,7 @@ class JoinRun {
   // none to be had from any partition; kDone: there will be none, and all samples are published.
   StatusOr<Outcome> Step();
 
-  // Commits and publishes now; before an orderly stop.
+  // Commits and publishes now, if there is anything; before an orderly stop.
   Status Commit();
 
   JoinCounts counts() { return joiner_.counts(); }
@@ -69,6 +73,8 @@ class JoinRun {
   std::vector<size_t> PartitionsByWatermark() const;
   // False when the partition had nothing.
   StatusOr<bool> ReadSome(size_t index);
+  Status TakeEvent(size_t index, JoinEvent event);
+  void NoteSilence(size_t index);
   Status TakeSamples();
   bool IsTimeToCommit();
   JoinProgress Progress() const;
@@ -85,6 +91,7 @@ class JoinRun {
   SampleGroup group_;         // samples since the last commit
   uint64_t next_sample_ = 0;  // the number of the one behind them
   Time committed_at_{};
+  bool has_news_ = false;  // since the last commit
 };
 
 }  // namespace antiphon

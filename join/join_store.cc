@@ -47,6 +47,16 @@ std::string OutboxKey() {
   return "o";
 }
 
+std::string KeptSamplesKey() {
+  return "k";
+}
+
+std::string SampleKey(uint64_t number) {
+  std::string key(kSamplePrefix);
+  AppendBigEndian(number, key);
+  return key;
+}
+
 StatusOr<DueRequest> ParseDueKey(std::string_view key) {
   if (!key.starts_with(kDuePrefix) || key.size() < kDuePrefix.size() + kNumberBytes) {
     return DataLossError("the joiner's state has a key that is no due time");

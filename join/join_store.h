@@ -7,6 +7,8 @@
 //   i <request>           OpenImpressionState
 //   t <time> <request>    when an open impression is due; 8 bytes, big-endian, then the request
 //   o                     JoinOutbox
+//   k                     KeptSamples
+//   s <number>            KeptSample; 8 bytes, big-endian
 //
 // Owned by one thread.
 #pragma once
@@ -47,8 +49,11 @@ std::string ProgressKey();
 std::string ImpressionKey(std::string_view request);
 std::string DueKey(int64_t due_ms, std::string_view request);
 std::string OutboxKey();
+std::string KeptSamplesKey();
+std::string SampleKey(uint64_t number);
 
 inline constexpr std::string_view kDuePrefix = "t";
+inline constexpr std::string_view kSamplePrefix = "s";
 
 // The inverse of DueKey; kDataLoss for anything else.
 struct DueRequest {

@@ -1,6 +1,13 @@
-// SampleRecord: a joined sample as a record, the impression's own with its labels behind.
+// SampleRecord: a joined sample as a record, the impression's own with its labels added.
 //
-// What was served stays as it was written. A frozen value.
+// What was served stays as it was written:
+//
+//   CSVInput        the labels are columns behind the others
+//   SlotTextInput   the labels are the first words, as a job's label_fields are
+//   ProtobufInput   the labels are further fields, TFRecordInput: further features, by name
+//
+// A label that is not known is empty ("-" in slot text), a time is a further column, slot or field.
+// A frozen value.
 #pragma once
 
 #include <string>
@@ -28,6 +35,12 @@ class SampleRecord {
  private:
   SampleRecord() = default;
 
+  std::string CsvOf(const JoinedSample& sample) const;
+  std::string SlotTextOf(const JoinedSample& sample) const;
+  std::string ProtobufOf(const JoinedSample& sample) const;
+  std::string TfExampleOf(const JoinedSample& sample) const;
+
+  DataConfig::InputType type_ = DataConfig::CSVInput;
   std::string separator_;
   std::vector<std::string> columns_;
   std::string known_until_field_;

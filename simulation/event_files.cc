@@ -1,8 +1,6 @@
 #include "simulation/event_files.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <optional>
 #include <queue>
 #include <utility>
@@ -10,52 +8,12 @@
 
 #include "common/base/hash.h"
 #include "common/base/rng.h"
+#include "simulation/segment_log.h"
 
 namespace antiphon {
 namespace {
 
 constexpr uint64_t kArrivalStream = 10;
-
-// The log of one partition.
-class SegmentLog {
- public:
-  SegmentLog(std::string folder, std::string header)
-      : folder_(std::move(folder)), header_(std::move(header)) {}
-
-  Status Begin(FileSystem& fs) { return fs.MakeDirectories(folder_); }
-
-  void Append(const std::string& line) {
-    text_ += line;
-    ++lines_;
-  }
-  int64_t lines() const { return lines_; }
-
-  // Ends the segment; nothing happens without lines.
-  Status Commit(FileSystem& fs) {
-    if (lines_ == 0) {
-      return Status();
-    }
-    std::array<char, 40> name{};
-    std::snprintf(name.data(), name.size(), "/segment-%08d.csv", segments_);
-    AP_RETURN_IF_ERROR(WriteFileAtomically(fs, folder_ + name.data(), header_ + text_));
-    ++segments_;
-    text_.clear();
-    lines_ = 0;
-    return Status();
-  }
-
-  Status End(FileSystem& fs) {
-    AP_RETURN_IF_ERROR(Commit(fs));
-    return WriteFileAtomically(fs, folder_ + "/END", "");
-  }
-
- private:
-  std::string folder_;
-  std::string header_;
-  std::string text_;
-  int64_t lines_ = 0;
-  int segments_ = 0;
-};
 
 struct Arrival {
   int64_t arrives_ms = 0;
@@ -71,47 +29,55 @@ struct Arrival {
 class EventWriter {
  public:
   EventWriter(const Platform& platform, const EventStreamOptions& events,
-              const EventFilesOptions& options, FileSystem& fs, Clock& clock)
+              const EventFilesOptions& options, EventLogs logs, std::unique_ptr<EventLog> truth,
+              Clock& clock)
       : options_(options),
-        fs_(fs),
         clock_(clock),
         stream_(platform, events),
         rng_(Mix64(platform.options().seed, kArrivalStream)),
-        truth_(options.directory + "/truth", EventStream::TruthHeader()) {
-    const auto add = [this](const std::string& kind) {
-      for (int i = 0; i < options_.partitions; ++i) {
-        logs_.emplace_back(options_.directory + "/" + kind + "-" + std::to_string(i),
-                           EventStream::Header());
-      }
-    };
-    add(options_.together ? "events" : "impressions");
-    if (!options_.together) {
-      add("feedback");
+        truth_{.log = std::move(truth)} {
+    for (std::unique_ptr<EventLog>& log : logs) {
+      logs_.push_back({.log = std::move(log)});
     }
   }
 
   StatusOr<EventFilesCounts> Write(const WaitFor& wait) {
-    for (SegmentLog& log : logs_) {
-      AP_RETURN_IF_ERROR(log.Begin(fs_));
-    }
-    AP_RETURN_IF_ERROR(truth_.Begin(fs_));
     committed_at_ = clock_.Now();
     bool goes_on = true;
-    while (goes_on && ReadAhead()) {
+    while (goes_on) {
+      AP_ASSIGN_OR_RETURN(const bool is_there, ReadAhead());
+      if (!is_there) {
+        break;
+      }
       const int64_t arrives_ms = arrivals_.top().arrives_ms;
       AP_ASSIGN_OR_RETURN(goes_on, WaitUntil(arrives_ms, wait));
       AP_RETURN_IF_ERROR(Deliver());
     }
-    for (SegmentLog& log : logs_) {
-      AP_RETURN_IF_ERROR(log.End(fs_));
+    for (Part& part : logs_) {
+      AP_RETURN_IF_ERROR(part.log->End());
     }
-    AP_RETURN_IF_ERROR(truth_.End(fs_));
+    AP_RETURN_IF_ERROR(truth_.log->End());
     return counts_;
   }
 
  private:
+  struct Part {
+    std::unique_ptr<EventLog> log;
+    int64_t lines = 0;  // since its last commit
+  };
+
+  static Status Commit(Part& part) {
+    part.lines = 0;
+    return part.log->Commit();
+  }
+
+  Status Add(std::string_view line, Part& part) const {
+    AP_RETURN_IF_ERROR(part.log->Append(line));
+    return ++part.lines < options_.segment_events ? Status() : Commit(part);
+  }
+
   // Draws events until the next arrival is known: whatever is drawn later arrives later.
-  bool ReadAhead() {
+  StatusOr<bool> ReadAhead() {
     while (!is_drawn_ && (arrivals_.empty() || arrivals_.top().arrives_ms >= drawn_through_ms_)) {
       StreamEvent event;
       std::string line;
@@ -120,12 +86,12 @@ class EventWriter {
         break;
       }
       drawn_through_ms_ = event.time_ms;
-      Note(event, std::move(line));
+      AP_RETURN_IF_ERROR(Note(event, std::move(line)));
     }
     return !arrivals_.empty();
   }
 
-  void Note(const StreamEvent& event, std::string line) {
+  Status Note(const StreamEvent& event, std::string line) {
     const auto partitions = static_cast<uint64_t>(options_.partitions);
     const bool is_impression = !event.feedback.has_value();
     size_t log = ReduceRange(Mix64(event.user), partitions);
@@ -135,7 +101,7 @@ class EventWriter {
     if (is_impression) {
       std::string truth;
       stream_.AppendTruth(truth);
-      truth_.Append(truth);
+      AP_RETURN_IF_ERROR(Add(truth, truth_));
     }
     counts_.impressions += is_impression ? 1 : 0;
     counts_.feedback += is_impression ? 0 : 1;
@@ -145,6 +111,7 @@ class EventWriter {
                     .number = next_number_++,
                     .log = log,
                     .line = std::move(line)});
+    return Status();
   }
 
   // Commits what is ready while time passes. False when the waiting was broken off.
@@ -175,29 +142,24 @@ class EventWriter {
 
   Status Deliver() {
     const Arrival& arrival = arrivals_.top();
-    SegmentLog& log = logs_[arrival.log];
-    log.Append(arrival.line);
+    const Status added = Add(arrival.line, logs_[arrival.log]);
     arrivals_.pop();
-    if (log.lines() >= options_.segment_events) {
-      AP_RETURN_IF_ERROR(log.Commit(fs_));
-    }
-    return truth_.lines() >= options_.segment_events ? truth_.Commit(fs_) : Status();
+    return added;
   }
 
   Status CommitAll() {
-    for (SegmentLog& log : logs_) {
-      AP_RETURN_IF_ERROR(log.Commit(fs_));
+    for (Part& part : logs_) {
+      AP_RETURN_IF_ERROR(Commit(part));
     }
-    return truth_.Commit(fs_);
+    return Commit(truth_);
   }
 
   const EventFilesOptions& options_;
-  FileSystem& fs_;
   Clock& clock_;
   EventStream stream_;
   Rng rng_;
-  std::vector<SegmentLog> logs_;
-  SegmentLog truth_;
+  std::vector<Part> logs_;
+  Part truth_;
   std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> arrivals_;
   uint64_t next_number_ = 0;
   int64_t drawn_through_ms_ = 0;
@@ -208,25 +170,72 @@ class EventWriter {
   EventFilesCounts counts_;
 };
 
-}  // namespace
+size_t LogsOf(const EventFilesOptions& options) {
+  return static_cast<size_t>(options.partitions) * (options.together ? 1 : 2);
+}
 
-StatusOr<EventFilesCounts> WriteEventFiles(const Platform& platform,
-                                           const EventStreamOptions& events,
-                                           const EventFilesOptions& options, FileSystem& fs,
-                                           Clock& clock, const WaitFor& wait) {
+Status Check(const EventStreamOptions& events, const EventFilesOptions& options) {
   if (events.impressions < 1 || options.partitions < 1 || options.segment_events < 1) {
     return InvalidArgumentError("samples, partitions and segment_events must be at least 1");
   }
   if (!(options.out_of_order_seconds >= 0) || !(options.speed >= 0)) {
     return InvalidArgumentError("out_of_order_seconds and speed must be 0 or more");
   }
-  AP_RETURN_IF_ERROR(fs.MakeDirectories(options.directory));
-  AP_ASSIGN_OR_RETURN(const std::vector<std::string> present, fs.List(options.directory));
+  return Status();
+}
+
+Status CheckIsEmpty(const std::string& folder, FileSystem& fs) {
+  AP_RETURN_IF_ERROR(fs.MakeDirectories(folder));
+  AP_ASSIGN_OR_RETURN(const std::vector<std::string> present, fs.List(folder));
   if (!present.empty()) {
-    return AlreadyExistsError("folder " + options.directory + " is not empty (it has " +
-                              present.front() + "); name another one");
+    return AlreadyExistsError("folder " + folder + " is not empty (it has " + present.front() +
+                              "); name another one");
   }
-  return EventWriter(platform, events, options, fs, clock).Write(wait);
+  return Status();
+}
+
+}  // namespace
+
+StatusOr<EventFilesCounts> WriteEvents(const Platform& platform, const EventStreamOptions& events,
+                                       const EventFilesOptions& options, EventLogs logs,
+                                       FileSystem& fs, Clock& clock, const WaitFor& wait) {
+  AP_RETURN_IF_ERROR(Check(events, options));
+  if (logs.size() != LogsOf(options)) {
+    return InvalidArgumentError("there are " + std::to_string(logs.size()) +
+                                " partitions for the events, expected " +
+                                std::to_string(LogsOf(options)));
+  }
+  AP_RETURN_IF_ERROR(CheckIsEmpty(options.directory, fs));
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<SegmentLog> truth,
+      SegmentLog::Create(options.directory + "/truth", EventStream::TruthHeader(), fs));
+  return EventWriter(platform, events, options, std::move(logs), std::move(truth), clock)
+      .Write(wait);
+}
+
+StatusOr<EventFilesCounts> WriteEventFiles(const Platform& platform,
+                                           const EventStreamOptions& events,
+                                           const EventFilesOptions& options, FileSystem& fs,
+                                           Clock& clock, const WaitFor& wait) {
+  AP_RETURN_IF_ERROR(Check(events, options));
+  AP_RETURN_IF_ERROR(CheckIsEmpty(options.directory, fs));
+  EventLogs logs;
+  for (size_t i = 0; i < LogsOf(options); ++i) {
+    const auto partitions = static_cast<size_t>(options.partitions);
+    const std::string kind = options.together ? "events"
+                             : i < partitions ? "impressions"
+                                              : "feedback";
+    AP_ASSIGN_OR_RETURN(
+        std::unique_ptr<SegmentLog> log,
+        SegmentLog::Create(options.directory + "/" + kind + "-" + std::to_string(i % partitions),
+                           EventStream::Header(), fs));
+    logs.push_back(std::move(log));
+  }
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<SegmentLog> truth,
+      SegmentLog::Create(options.directory + "/truth", EventStream::TruthHeader(), fs));
+  return EventWriter(platform, events, options, std::move(logs), std::move(truth), clock)
+      .Write(wait);
 }
 
 }  // namespace antiphon

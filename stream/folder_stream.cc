@@ -7,6 +7,7 @@
 
 #include "common/base/logging.h"
 #include "common/data/job_file.h"
+#include "stream/away_watch.h"
 #include "stream/pause.h"
 #include "stream/record_decoder.h"
 #include "stream/record_reader.h"
@@ -16,7 +17,6 @@ namespace antiphon {
 namespace {
 
 constexpr Position kOffsetMask = (Position{1} << kSegmentOffsetBits) - 1;
-constexpr Duration kSayEvery = std::chrono::seconds(5);
 
 Position At(uint64_t segment, uint64_t offset) {
   return segment << kSegmentOffsetBits | offset;
@@ -40,6 +40,7 @@ class FolderRecordStream final : public RecordStream {
 
   Status Open(const std::string& partition, Position from, Beginning beginning) override;
   StatusOr<StreamRead> Next(Duration patience, StreamRecord& record) override;
+  std::string_view header() const override { return header_; }
   SourceReport report() const override;
 
  private:
@@ -48,6 +49,8 @@ class FolderRecordStream final : public RecordStream {
   // Opens the segment at position_. False: there is none yet.
   StatusOr<bool> OpenSegment();
   Status CrossGap(uint64_t earliest);
+  // There are segments before and behind position_, and none at it.
+  Status NoteHole(const std::string& next_path);
   Status Stand(const std::string& path);
   bool IsLast() const {
     return list_.path_of_number.upper_bound(segment()) == list_.path_of_number.end();
@@ -68,11 +71,12 @@ class FolderRecordStream final : public RecordStream {
   Position position_ = 0;
   Beginning beginning_ = Beginning::kFresh;
   std::unique_ptr<RecordReader> reader_;  // of the segment at position_, or null
+  std::string header_;                    // of the segment that was opened last
   std::string last_text_;                 // of a record whose memory the reader needs
   SegmentList list_;
   std::map<uint64_t, uint64_t> bytes_of_segment_;  // those that do not change any more
   Time look_at_{};
-  Time say_at_{};
+  std::optional<AwayWatch> hole_;  // since then; nothing: there is none
   SourceReport report_;
   Position counted_at_ = 0;  // where report_.behind was counted
 };
@@ -84,6 +88,7 @@ Status FolderRecordStream::Open(const std::string& partition, Position from, Beg
     reader_.reset();
     bytes_of_segment_.clear();
     look_at_ = Time{};
+    hole_.reset();
   }
   folder_ = folder;
   position_ = from;
@@ -136,18 +141,27 @@ StatusOr<bool> FolderRecordStream::OpenSegment() {
     if (beginning_ == Beginning::kFresh && !has_earlier) {
       position_ = At(found->first, 0);
     } else if (has_earlier) {
-      if (clock_.Now() >= say_at_) {
-        say_at_ = clock_.Now() + kSayEvery;
-        LOG(WARNING) << folder_ << ": segment " << segment() << " is missing, but there is "
-                     << found->second << "; waiting for it: segment numbers count up by one";
-      }
+      AP_RETURN_IF_ERROR(NoteHole(found->second));
       return false;
     } else {
       AP_RETURN_IF_ERROR(CrossGap(found->first));
     }
   }
+  if (hole_.has_value()) {
+    hole_->NoteAnswer();
+    hole_.reset();
+  }
   AP_RETURN_IF_ERROR(Stand(found->second));
   return true;
+}
+
+Status FolderRecordStream::NoteHole(const std::string& next_path) {
+  if (!hole_.has_value()) {
+    hole_.emplace(clock_, folder_ + ": segment " + std::to_string(segment()),
+                  std::chrono::milliseconds(data_.stream().away_ms()));
+  }
+  return hole_->NoteFailure("it is missing, but there is " + next_path +
+                            "; segment numbers count up by one");
 }
 
 Status FolderRecordStream::CrossGap(uint64_t earliest) {
@@ -164,15 +178,14 @@ Status FolderRecordStream::CrossGap(uint64_t earliest) {
 
 Status FolderRecordStream::Stand(const std::string& path) {
   const uint64_t offset = position_ & kOffsetMask;
-  DataConfig format = data_;
-  format.set_with_header(false);
-  AP_ASSIGN_OR_RETURN(reader_, RecordReader::Open(fs_, path, RecordFormatOf(format)));
+  AP_ASSIGN_OR_RETURN(reader_, RecordReader::Open(fs_, path, RecordFormatOf(data_)));
+  header_ = reader_->header();
   reader_->set_growing(MayGrow());
-  if (config_.tail_last() && !reader_->can_seek()) {
-    return InvalidArgumentError(path +
-                                ": is packed, and data_config.stream.folder.tail_last "
-                                "wants to read it while it grows; pack segments only "
-                                "without tail_last");
+  if (config_.tail_last() && (!reader_->can_seek() || data_.with_header())) {
+    return InvalidArgumentError(path + (data_.with_header() ? ": has a header" : ": is packed") +
+                                ", and data_config.stream.folder.tail_last wants to read it while "
+                                "it grows; pack segments, or give them headers, only without "
+                                "tail_last");
   }
   if (offset <= reader_->next_offset()) {
     return Status();
@@ -228,6 +241,7 @@ void FolderRecordStream::EndSegment() {
 
 SourceReport FolderRecordStream::report() const {
   SourceReport report = report_;
+  report.is_away = hole_.has_value();
   if (reader_ != nullptr && reader_->can_seek()) {
     report.behind -= std::min(report.behind, position_ - counted_at_);
   }
@@ -279,6 +293,18 @@ StatusOr<std::unique_ptr<RecordStream>> MakeFolderStream(const DataConfig& data,
                                                          const RecordStreamOptions& options,
                                                          FileSystem& fs, Clock& clock) {
   return std::unique_ptr<RecordStream>(new FolderRecordStream(data, options, fs, clock));
+}
+
+StatusOr<std::optional<std::string>> FirstHeader(const DataConfig& data, const std::string& folder,
+                                                 FileSystem& fs) {
+  AP_ASSIGN_OR_RETURN(const SegmentList list, ListSegments(fs, folder, data.stream().folder()));
+  if (list.path_of_number.empty()) {
+    return std::optional<std::string>();
+  }
+  AP_ASSIGN_OR_RETURN(
+      const std::unique_ptr<RecordReader> first,
+      RecordReader::Open(fs, list.path_of_number.begin()->second, RecordFormatOf(data)));
+  return std::optional(first->header());
 }
 
 StatusOr<std::vector<Partition>> PlanFolderStream(const StreamConfig& config,

@@ -7,10 +7,12 @@
 //
 // so that a plain segment is gone on with by a seek, and a packed one by unpacking to the same
 // byte. Behind the last record of a whole segment the position is that of the next segment, so that
-// a segment may be deleted once it is trained.
+// a segment may be deleted once it is trained. A number that is missing while there is a higher one
+// is waited for, like a broker that is away.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,5 +30,10 @@ StatusOr<std::unique_ptr<RecordStream>> MakeFolderStream(const DataConfig& data,
 // One partition a folder, in the order of the job.
 StatusOr<std::vector<Partition>> PlanFolderStream(const StreamConfig& config,
                                                   const std::string& folder, FileSystem& fs);
+
+// The first line of the first segment of a folder whose segments have one; nothing while there is
+// no segment.
+StatusOr<std::optional<std::string>> FirstHeader(const DataConfig& data, const std::string& folder,
+                                                 FileSystem& fs);
 
 }  // namespace antiphon

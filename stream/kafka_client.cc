@@ -169,9 +169,22 @@ StatusOr<KafkaClient::Poll> KafkaClient::Receive(Duration patience, Message& mes
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
       return Poll::kOffsetGone;
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+      return Poll::kEnd;
     default:
       return ErrorOf("Kafka", received->err);
   }
+}
+
+std::string_view KafkaClient::Header(const char* name) const {
+  rd_kafka_headers_t* headers = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  if (rd_kafka_message_headers(handles_->message.get(), &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return {};
+  }
+  return {static_cast<const char*>(value), size};
 }
 
 StatusOr<KafkaRange> KafkaClient::AskRange(const std::string& topic, int32_t partition,

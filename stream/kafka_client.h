@@ -24,7 +24,12 @@ struct KafkaRange {
 
 class KafkaClient {
  public:
-  enum class Poll : uint8_t { kMessage, kNothing, kOffsetGone };
+  enum class Poll : uint8_t {
+    kMessage,
+    kNothing,
+    kOffsetGone,
+    kEnd,  // there is nothing behind; said only with the property enable.partition.eof
+  };
 
   struct Message {
     std::string_view payload;  // valid until the next Receive
@@ -42,6 +47,8 @@ class KafkaClient {
   // kUnavailable: no broker answers, and librdkafka goes on trying. Another error is for good: the
   // topic does not exist, or access is refused.
   StatusOr<Poll> Receive(Duration patience, Message& message);
+  // Of the message that Receive gave last: its header of this name; empty: it has none.
+  std::string_view Header(const char* name) const;
 
   // Asks the brokers. kUnavailable: none has answered in time.
   StatusOr<KafkaRange> AskRange(const std::string& topic, int32_t partition, Duration patience);

@@ -104,6 +104,7 @@ StatusOr<StreamRead> KafkaRecordStream::Next(Duration patience, StreamRecord& re
       must_find_ = true;
       return StreamRead::kNothing;
     case KafkaClient::Poll::kNothing:
+    case KafkaClient::Poll::kEnd:
       break;
   }
   AP_RETURN_IF_ERROR(Probe());
@@ -190,6 +191,7 @@ Status KafkaRecordStream::Probe() {
 
 SourceReport KafkaRecordStream::report() const {
   SourceReport report = report_;
+  report.is_away = away_.is_away();
   if (const std::optional<KafkaRange> range = client_->LastRange(topic_, partition_)) {
     report.is_known = true;
     report.behind = static_cast<uint64_t>(std::max<int64_t>(range->end - next_, 0));
@@ -223,23 +225,31 @@ StatusOr<std::unique_ptr<RecordStream>> MakeKafkaStream(const StreamConfig& conf
       new KafkaRecordStream(config, options, std::move(client), clock));
 }
 
-StatusOr<std::vector<Partition>> PlanKafkaStream(const StreamConfig& config, Clock& clock) {
+StatusOr<std::vector<int32_t>> KafkaPartitions(const StreamConfig& config, Clock& clock) {
   const std::string& topic = config.kafka().topic();
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<KafkaClient> client, KafkaClient::Create(config));
-  AP_ASSIGN_OR_RETURN(std::vector<int32_t> numbers, AskPatiently(config, clock, [&] {
+  AP_ASSIGN_OR_RETURN(std::vector<int32_t> has, AskPatiently(config, clock, [&] {
                         return client->AskPartitions(topic, kAskPatience);
                       }));
-  if (config.kafka().partitions_size() > 0) {
-    const std::vector<int32_t> has = std::exchange(numbers, {});
-    for (const uint32_t wanted : config.kafka().partitions()) {
-      if (std::find(has.begin(), has.end(), static_cast<int32_t>(wanted)) == has.end()) {
-        return InvalidArgumentError("data_config.stream.kafka.partitions: topic " + topic +
-                                    " has no partition " + std::to_string(wanted) + ", it has " +
-                                    std::to_string(has.size()));
-      }
-      numbers.push_back(static_cast<int32_t>(wanted));
-    }
+  if (config.kafka().partitions_size() == 0) {
+    return has;
   }
+  std::vector<int32_t> numbers;
+  for (const uint32_t wanted : config.kafka().partitions()) {
+    if (std::find(has.begin(), has.end(), static_cast<int32_t>(wanted)) == has.end()) {
+      return InvalidArgumentError("data_config.stream.kafka.partitions: topic " + topic +
+                                  " has no partition " + std::to_string(wanted) + ", it has " +
+                                  std::to_string(has.size()));
+    }
+    numbers.push_back(static_cast<int32_t>(wanted));
+  }
+  return numbers;
+}
+
+StatusOr<std::vector<Partition>> PlanKafkaStream(const StreamConfig& config, Clock& clock) {
+  const std::string& topic = config.kafka().topic();
+  AP_ASSIGN_OR_RETURN(const std::vector<int32_t> numbers, KafkaPartitions(config, clock));
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<KafkaClient> client, KafkaClient::Create(config));
   std::vector<Partition> partitions;
   for (const int32_t number : numbers) {
     Partition& partition = partitions.emplace_back();

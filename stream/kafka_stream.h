@@ -5,6 +5,7 @@
 // to the consumer group: they are for dashboards, and for tools that show lag.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -17,7 +18,11 @@ StatusOr<std::unique_ptr<RecordStream>> MakeKafkaStream(const StreamConfig& conf
                                                         const RecordStreamOptions& options,
                                                         Clock& clock);
 
-// Waits for the brokers, away_ms at most.
+// The partitions that the configuration names, or else all that the topic has. Waits for the
+// brokers, away_ms at most.
+StatusOr<std::vector<int32_t>> KafkaPartitions(const StreamConfig& config, Clock& clock);
+
+// Waits for the brokers, too.
 StatusOr<std::vector<Partition>> PlanKafkaStream(const StreamConfig& config, Clock& clock);
 
 }  // namespace antiphon

@@ -9,9 +9,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/file_system.h"
 #include "common/base/status.h"
+#include "proto/stream.pb.h"
 #include "stream/record_reader.h"
 
 namespace antiphon {
@@ -39,20 +42,14 @@ StatusOr<std::unique_ptr<RecordSink>> MakeFolderSink(const FolderSinkOptions& op
 // After the last Flush: nothing more will come.
 Status EndFolder(FileSystem& fs, const std::string& folder, const std::string& end_marker);
 
-struct KafkaSinkOptions {
-  std::string brokers;
-  std::string topic;
-  int32_t partition = 0;
-};
-StatusOr<std::unique_ptr<RecordSink>> MakeKafkaSink(const KafkaSinkOptions& options);
-
-struct RedisSinkOptions {
-  std::string address;
-  std::string key;
-  std::string password_env = {};
-  std::string payload_field = "sample";
-};
-StatusOr<std::unique_ptr<RecordSink>> MakeRedisSink(const RedisSinkOptions& options);
+// A sink for each partition that a reader of this stream, which is Kafka or Redis, would have;
+// waits for the brokers, away_ms at most.
+StatusOr<std::vector<std::unique_ptr<RecordSink>>> MakeBrokerSinks(const StreamConfig& config,
+                                                                   Clock& clock);
+// One file each: kafka_sink.cc, redis_sink.cc.
+StatusOr<std::vector<std::unique_ptr<RecordSink>>> MakeKafkaSinks(
+    const KafkaStream& config, const std::vector<int32_t>& partitions);
+StatusOr<std::vector<std::unique_ptr<RecordSink>>> MakeRedisSinks(const RedisStream& config);
 
 // A record as it lies in a file of this framing.
 void AppendFramed(std::string_view record, Framing framing, std::string& out);

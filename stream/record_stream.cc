@@ -1,12 +1,26 @@
 #include "stream/record_stream.h"
 
 #include "stream/folder_stream.h"
+#include "stream/joined_stream.h"
 #include "stream/kafka_stream.h"
 #include "stream/redis_stream.h"
 
 namespace antiphon {
 
 StatusOr<std::unique_ptr<RecordStream>> MakeRecordStream(const DataConfig& data,
+                                                         const RecordStreamOptions& options,
+                                                         FileSystem& fs, Clock& clock) {
+  return data.stream().has_join() ? MakeJoinedStream(data, options, fs, clock)
+                                  : MakeSourceStream(data, options, fs, clock);
+}
+
+StatusOr<std::vector<Partition>> PlanStream(const DataConfig& data, const std::string& folder,
+                                            FileSystem& fs, Clock& clock) {
+  return data.stream().has_join() ? PlanJoinedStream(data, folder, fs, clock)
+                                  : PlanSource(data, folder, fs, clock);
+}
+
+StatusOr<std::unique_ptr<RecordStream>> MakeSourceStream(const DataConfig& data,
                                                          const RecordStreamOptions& options,
                                                          FileSystem& fs, Clock& clock) {
   switch (data.stream().source_case()) {
@@ -22,7 +36,7 @@ StatusOr<std::unique_ptr<RecordStream>> MakeRecordStream(const DataConfig& data,
   return InvalidArgumentError("data_config.stream has no source");
 }
 
-StatusOr<std::vector<Partition>> PlanStream(const DataConfig& data, const std::string& folder,
+StatusOr<std::vector<Partition>> PlanSource(const DataConfig& data, const std::string& folder,
                                             FileSystem& fs, Clock& clock) {
   std::vector<Partition> partitions;
   switch (data.stream().source_case()) {
@@ -63,8 +77,8 @@ Status GapError(const std::string& partition, const std::string& wanted,
   const std::string lost =
       lost_records < 0 ? "an unknown number of records" : std::to_string(lost_records) + " records";
   return OutOfRangeError(partition + ": the source no longer has position " + wanted +
-                         ", which is trained next; the earliest that it keeps is " + earliest +
-                         ", " + lost +
+                         ", which is read next; the earliest that it keeps is " + earliest + ", " +
+                         lost +
                          " later. Keep data longer than a snapshot is old, or start the "
                          "workers with --accept_gap to go on behind the gap");
 }

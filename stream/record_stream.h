@@ -1,5 +1,5 @@
 // RecordStream: the seam between who needs records and a source that never ends: a growing folder,
-// Kafka, Redis.
+// Kafka, Redis, and the samples that are joined of events from one of them.
 //
 // One partition is open at a time. Its positions grow and may have gaps; the record at a position
 // is the same whoever reads it and whenever, for as long as the source keeps it. Owned by one
@@ -55,6 +55,12 @@ class RecordStream {
   // what lies at the position, and gaps are refused.
   virtual StatusOr<StreamRead> Next(Duration patience, StreamRecord& record) = 0;
 
+  // Lets go of the open partition, where only one reader at a time may hold it.
+  virtual void Close() {}
+
+  // The first line of the file that has the last record; empty where there is none.
+  virtual std::string_view header() const { return {}; }
+
   // How far behind the end the open partition is read.
   virtual SourceReport report() const = 0;
 };
@@ -64,13 +70,21 @@ struct RecordStreamOptions {
   std::string folder;  // of the job file: where relative paths begin
 };
 
-// `config` and the references outlive the stream.
+// The samples of a job: the records of its source, or what is joined of them. `data` and the
+// references outlive the stream.
 StatusOr<std::unique_ptr<RecordStream>> MakeRecordStream(const DataConfig& data,
                                                          const RecordStreamOptions& options,
                                                          FileSystem& fs, Clock& clock);
 
-// The partitions that the source has, open-ended, where the job is to begin in each of them.
+// The partitions that it has, open-ended, where the job is to begin in each of them.
 StatusOr<std::vector<Partition>> PlanStream(const DataConfig& data, const std::string& folder,
+                                            FileSystem& fs, Clock& clock);
+
+// The same of the source itself, whatever is made of its records.
+StatusOr<std::unique_ptr<RecordStream>> MakeSourceStream(const DataConfig& data,
+                                                         const RecordStreamOptions& options,
+                                                         FileSystem& fs, Clock& clock);
+StatusOr<std::vector<Partition>> PlanSource(const DataConfig& data, const std::string& folder,
                                             FileSystem& fs, Clock& clock);
 
 // What a position that is gone means in words: partition, what was wanted, what is left, and how

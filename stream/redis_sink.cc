@@ -11,11 +11,13 @@ constexpr size_t kBatch = 500;
 
 class RedisSink final : public RecordSink {
  public:
-  RedisSink(const RedisSinkOptions& options, std::unique_ptr<RedisClient> client)
-      : options_(options), client_(std::move(client)) {}
+  RedisSink(std::string key, std::string payload_field, std::unique_ptr<RedisClient> client)
+      : key_(std::move(key)),
+        payload_field_(std::move(payload_field)),
+        client_(std::move(client)) {}
 
   Status Append(std::string_view record) override {
-    pending_.push_back({"XADD", options_.key, "*", options_.payload_field, std::string(record)});
+    pending_.push_back({"XADD", key_, "*", payload_field_, std::string(record)});
     return pending_.size() < kBatch ? Status() : Flush();
   }
 
@@ -28,19 +30,21 @@ class RedisSink final : public RecordSink {
   }
 
  private:
-  const RedisSinkOptions options_;
+  const std::string key_;
+  const std::string payload_field_;
   const std::unique_ptr<RedisClient> client_;
   std::vector<RedisClient::Command> pending_;
 };
 
 }  // namespace
 
-StatusOr<std::unique_ptr<RecordSink>> MakeRedisSink(const RedisSinkOptions& options) {
-  RedisStream config;
-  config.set_address(options.address);
-  config.set_password_env(options.password_env);
-  AP_ASSIGN_OR_RETURN(std::unique_ptr<RedisClient> client, RedisClient::Create(config));
-  return std::unique_ptr<RecordSink>(new RedisSink(options, std::move(client)));
+StatusOr<std::vector<std::unique_ptr<RecordSink>>> MakeRedisSinks(const RedisStream& config) {
+  std::vector<std::unique_ptr<RecordSink>> sinks;
+  for (const std::string& key : config.keys()) {
+    AP_ASSIGN_OR_RETURN(std::unique_ptr<RedisClient> client, RedisClient::Create(config));
+    sinks.push_back(std::make_unique<RedisSink>(key, config.payload_field(), std::move(client)));
+  }
+  return sinks;
 }
 
 }  // namespace antiphon

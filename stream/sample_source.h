@@ -22,6 +22,7 @@ enum class ReadOutcome : uint8_t {
 // How a stream stands; nothing of it is known of files.
 struct SourceReport {
   bool is_known = false;
+  bool is_away = false;          // it does not answer, or waits for a piece that is missing
   uint64_t behind = 0;           // what the source has and the reader has not read
   bool behind_in_bytes = false;  // otherwise in records
   uint64_t gaps = 0;             // parts that the source no longer had, passed over
@@ -41,6 +42,9 @@ class SampleSource {
   // while. The batch is empty unless the outcome is kBatch. Bad rows have their positions and are
   // left out of the rows, so a batch may have fewer rows than records, even none.
   virtual StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) = 0;
+
+  // Nothing of the open partition is wanted any more: somebody else may open it.
+  virtual void Close() {}
 
   virtual SourceReport report() const { return {}; }
 };

@@ -54,6 +54,11 @@ Status StreamSource::Open(PartitionId partition, Position from) {
                        is_fresh ? Beginning::kFresh : Beginning::kResumed);
 }
 
+void StreamSource::Close() {
+  has_pending_ = false;
+  stream_->Close();
+}
+
 StatusOr<ReadOutcome> StreamSource::NextBatch(Position cut, Batch& batch) {
   builder_->Start(batch);
   batch.partition = partition_;

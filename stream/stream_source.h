@@ -34,6 +34,7 @@ class StreamSource final : public SampleSource {
 
   Status Open(PartitionId partition, Position from) override;
   StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) override;
+  void Close() override;
   SourceReport report() const override { return stream_->report(); }
 
  private:

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gflags/gflags.h>
@@ -25,6 +26,8 @@
 #include "simulation/sample_set.h"
 #include "simulation/task.h"
 #include "simulation/truth_report.h"
+#include "stream/config_file.h"
+#include "tools/simulate/stream_logs.h"
 
 DEFINE_string(out, "", "folder for the samples; it is created, and must be empty");
 DEFINE_int64(samples, 1500000, "training samples");
@@ -47,7 +50,10 @@ DEFINE_int64(samples_per_file, 131072, "training samples of one file");
 DEFINE_string(compress, "none", "none, or zstd");
 DEFINE_bool(stream, false,
             "write impressions and feedback apart, as events, into folders of segments");
-DEFINE_int32(partitions, 2, "with --stream: folders of each kind of event");
+DEFINE_string(events, "",
+              "with --stream: file with the data_config that ps_join --data or a job reads the "
+              "events by; they go where its stream is, and only the truth to --out");
+DEFINE_int32(partitions, 2, "with --stream: folders of each kind of event, without --events");
 DEFINE_bool(together, false, "with --stream: feedback goes where its impression went");
 DEFINE_string(delays, "",
               "with --stream: mean seconds to the click and from it to the others, such as "
@@ -96,6 +102,8 @@ constexpr char kUsage[] =
     "      writes DIR/train-*.csv, DIR/eval.csv and DIR/truth.json (docs/simulation.md)\n"
     "  ps_simulate --stream --out=DIR [--samples=N] [--speed=X] [--partitions=P] [--delays=...]\n"
     "      writes DIR/impressions-*, DIR/feedback-* and DIR/truth, folders of segments that grow\n"
+    "  ps_simulate --stream --events=FILE --out=DIR [--samples=N] [--speed=X] [--delays=...]\n"
+    "      writes the events to the folders, the Kafka topic or the Redis streams of FILE\n"
     "  ps_simulate --compare=REPORT.json --truth=DIR/truth.json [--require_click_share=0.9]\n"
     "      prints what a training run reached of the attainable AUC\n"
     "  ps_simulate --judge=CHOSEN.csv --truth=DIR/truth.json\n"
@@ -171,6 +179,18 @@ class Pause {
   bool is_broken_ AP_GUARDED_BY(mu_) = false;
 };
 
+StatusOr<EventFilesCounts> WriteStream(const Platform& platform, const EventStreamOptions& events,
+                                       EventFilesOptions options, FileSystem& fs, Clock& clock,
+                                       const WaitFor& wait) {
+  if (FLAGS_events.empty()) {
+    return WriteEventFiles(platform, events, options, fs, clock, wait);
+  }
+  AP_ASSIGN_OR_RETURN(const DataConfig data, LoadDataConfig(fs, FLAGS_events));
+  AP_ASSIGN_OR_RETURN(EventLogs logs, MakeStreamLogs(data, fs, clock));
+  options.partitions = static_cast<int>(logs.size()) / (options.together ? 1 : 2);
+  return WriteEvents(platform, events, options, std::move(logs), fs, clock, wait);
+}
+
 int Stream() {
   SystemClock clock;
   PosixFileSystem fs;
@@ -200,8 +220,8 @@ int Stream() {
                                      .segment_every = std::chrono::milliseconds(FLAGS_segment_ms)};
   const Time begin = clock.Now();
   const StatusOr<EventFilesCounts> counts =
-      WriteEventFiles(**platform, events, options, fs, clock,
-                      [&pause](Duration duration) { return pause.For(duration); });
+      WriteStream(**platform, events, options, fs, clock,
+                  [&pause](Duration duration) { return pause.For(duration); });
   if (!counts.ok()) {
     return Fail(counts.status(), ExitCodeOf(counts.status()));
   }

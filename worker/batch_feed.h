@@ -28,6 +28,10 @@ class BatchFeed {
   // `cuts` (ascending): lanes that were restored from different snapshots stand there.
   virtual void Start(PartitionId partition, Position from, std::vector<Position> cuts) = 0;
 
+  // Nothing of the partition is wanted any more: whoever has its lease now may need what the feed
+  // holds of it.
+  virtual void Stop() {}
+
   // The next batch, in order of position.
   virtual StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) = 0;
 

@@ -40,12 +40,17 @@ ReadAhead::~ReadAhead() {
   thread_.Join();
 }
 
-void ReadAhead::Start(PartitionId partition, Position from, std::vector<Position> cuts) {
+uint64_t ReadAhead::Forget() {
   const uint64_t generation = generation_.fetch_add(1) + 1;
   // The reading thread may wait for room in ready_ with a batch that nobody wants any more.
   while (std::optional<Item> stale = ready_.PopFor(Duration::zero())) {
     Recycle(std::move(stale->batch));
   }
+  return generation;
+}
+
+void ReadAhead::Start(PartitionId partition, Position from, std::vector<Position> cuts) {
+  const uint64_t generation = Forget();
   commands_.Push(
       {.generation = generation, .partition = partition, .from = from, .cuts = std::move(cuts)});
 }
@@ -79,6 +84,7 @@ void ReadAhead::Read() {
 
 void ReadAhead::ReadPartition(const Command& command) {
   const StatusOr<Outcome> ended = ReadBatches(command);
+  source_->Close();  // before anybody can hear that the lease may end
   Hand({.generation = command.generation,
         .outcome = ended.ok() ? *ended : Outcome::kEnd,
         .batch = nullptr,

@@ -28,6 +28,7 @@ class ReadAhead final : public BatchFeed {
   ~ReadAhead() override;
 
   void Start(PartitionId partition, Position from, std::vector<Position> cuts) override;
+  void Stop() override { Forget(); }
   StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override;
   void TakeBadRows(MetricsDelta& delta) override { bad_rows_->TakeCounts(delta); }
   Status Finish() override { return bad_rows_->CheckAtEnd(); }
@@ -49,6 +50,8 @@ class ReadAhead final : public BatchFeed {
     Status status;
   };
 
+  // Makes what is being read pointless. Returns the generation from now on.
+  uint64_t Forget();
   void Read();
   void ReadPartition(const Command& command);
   // Reads and hands over batches until there are no more in this lease, and says why.

@@ -210,6 +210,7 @@ void Session::LeaveRun(const Status& why) {
   LOG(WARNING) << "partition " << run_->lease().partition << " is given up: " << why;
   tick_ = run_->tick();
   run_.reset();
+  engine_.feed->Stop();
   report_.Cancel();
   MetricsDelta unwanted;
   engine_.observer->TakeDelta(unwanted);

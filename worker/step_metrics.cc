@@ -18,7 +18,8 @@ StepMetrics::StepMetrics(const TrainingPlan& plan, const TaskTargets& targets, C
       clock_(clock),
       tasks_(static_cast<size_t>(plan.tasks_size())),
       scenes_(std::max<size_t>(1, static_cast<size_t>(plan.scenes_size()))),
-      window_ms_(int64_t{1000} * plan.watch().window_seconds()) {}
+      window_ms_(int64_t{1000} * plan.watch().window_seconds()),
+      max_ahead_ms_(int64_t{1000} * plan.watch().max_ahead_seconds()) {}
 
 void StepMetrics::StartRun(Partition::Kind kind) {
   if (evaluating_) {
@@ -29,6 +30,8 @@ void StepMetrics::StartRun(Partition::Kind kind) {
 }
 
 void StepMetrics::OnStep(const Batch& batch, const StepOutput& output) {
+  latest_believed_ms_ = max_ahead_ms_ == 0 ? std::numeric_limits<int64_t>::max()
+                                           : 1000 * clock_.WallSeconds() + max_ahead_ms_;
   if (!evaluating_) {
     task_weights_ = output.task_weights;
     mean_task_weights_ = output.mean_task_weights;
@@ -65,10 +68,14 @@ StepMetrics::Sums& StepMetrics::SumsOfWindow(int64_t window) {
   return *latest_;
 }
 
+// Event times are not negative, so that the quotient is rounded down.
+int64_t StepMetrics::WindowOf(int64_t event_time_ms) const {
+  return event_time_ms > latest_believed_ms_ ? kNoWindow : event_time_ms / window_ms_;
+}
+
 TaskSums& StepMetrics::SumsOf(size_t task, const Batch& batch, uint32_t row) {
-  // Event times are not negative, so that the quotient is rounded down.
   const bool by_time = window_ms_ > 0 && !evaluating_;
-  Sums& sums = SumsOfWindow(by_time ? batch.event_time_ms[row] / window_ms_ : 0);
+  Sums& sums = SumsOfWindow(by_time ? WindowOf(batch.event_time_ms[row]) : 0);
   return sums[task * scenes_ + (batch.scene.empty() ? 0 : batch.scene[row])];
 }
 
@@ -122,7 +129,7 @@ void StepMetrics::TakeSums(int64_t window, Sums& sums, MetricsDelta& delta) cons
     TaskMetrics* task = delta.add_tasks();
     task->set_task(static_cast<uint32_t>(i / scenes_));
     task->set_scene(static_cast<uint32_t>(i % scenes_));
-    if (window_ms_ > 0 && !evaluating_) {
+    if (window_ms_ > 0 && !evaluating_ && window != kNoWindow) {
       task->set_window(window);
     }
     sums[i].ToProto(*task);

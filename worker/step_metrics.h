@@ -1,14 +1,15 @@
 // StepMetrics: what a model predicted against what happened, task by task and scene by scene: as
 // probabilities, as numbers or as an order inside each request, by what the task learns.
 //
-// Where the job watches windows of event time, each window has sums of its own; with a time field
-// the age of every trained sample is counted. A sample counts for a task when the task's loss
-// counts it, with the sample's weight. Users are told apart (for GAUC) in evaluations only. Owned
-// by the training thread.
+// Where the job watches windows of event time, each window has sums of its own, and samples from
+// too far in the future have sums that are of no window; with a time field the age of every trained
+// sample is counted. A sample counts for a task when the task's loss counts it, with the sample's
+// weight. Users are told apart (for GAUC) in evaluations only. Owned by the training thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <vector>
@@ -32,9 +33,11 @@ class StepMetrics final : public StepObserver {
 
  private:
   using Sums = std::vector<TaskSums>;  // [task * scenes + scene]
+  static constexpr int64_t kNoWindow = std::numeric_limits<int64_t>::min();
 
   TaskSums& SumsOf(size_t task, const Batch& batch, uint32_t row);
   Sums& SumsOfWindow(int64_t window);
+  int64_t WindowOf(int64_t event_time_ms) const;
   void CountAges(const Batch& batch);
   void TakeSums(int64_t window, Sums& sums, MetricsDelta& delta) const;
   void AddProbabilities(size_t task, const Batch& batch, std::span<const float> logits);
@@ -46,6 +49,8 @@ class StepMetrics final : public StepObserver {
   const size_t tasks_;
   const size_t scenes_;      // at least 1
   const int64_t window_ms_;  // 0: no windows of event time
+  const int64_t max_ahead_ms_;
+  int64_t latest_believed_ms_ = 0;  // of the event times of the batch at hand
   bool evaluating_ = false;
   std::map<int64_t, Sums> windows_;  // without windows the only one is 0
   int64_t latest_window_ = 0;        // that SumsOfWindow gave, and its sums

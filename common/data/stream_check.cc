@@ -13,6 +13,10 @@ constexpr uint64_t kMaxMilliseconds = 86'400'000;
 constexpr uint64_t kMaxLeaseSamples = uint64_t{1} << 40;
 constexpr uint64_t kMinPrefetchBytes = 1 << 16;
 constexpr uint64_t kMaxPrefetchBytes = uint64_t{1} << 40;
+// Of joined samples: enough for those of several commits.
+constexpr uint64_t kMinKeepBytes = 64 << 20;
+constexpr uint64_t kMaxKeepBytes = uint64_t{1} << 50;
+constexpr uint32_t kMinKeepSeconds = 60;
 
 std::vector<std::string> Texts(const google::protobuf::RepeatedPtrField<std::string>& list) {
   return {list.begin(), list.end()};
@@ -87,6 +91,17 @@ void CheckSource(const StreamConfig& stream, FieldChecks& checks) {
   }
 }
 
+// Its rules are checked where the events are planned.
+void CheckJoin(const DataConfig& data, FieldChecks& checks) {
+  const std::string path = std::string(kStream) + ".join.worker";
+  const WorkerJoin& worker = data.stream().join().worker();
+  Needs(path + ".state_dir", !worker.state_dir().empty(),
+        "a folder for what is open and what is joined, which every worker reaches", checks);
+  checks.Range(path + ".keep_bytes", worker.keep_bytes(), kMinKeepBytes, kMaxKeepBytes);
+  checks.Range(path + ".keep_seconds", uint64_t{worker.keep_seconds()}, uint64_t{kMinKeepSeconds},
+               uint64_t{0xffffffff});
+}
+
 void CheckTimes(const StreamConfig& stream, FieldChecks& checks) {
   const std::string path = std::string(kStream) + ".";
   checks.Range(path + "lease_samples", stream.lease_samples(), 1, kMaxLeaseSamples);
@@ -148,8 +163,7 @@ void CheckStream(const Job& job, FieldChecks& checks) {
     return;
   }
   if (job.data_config().stream().has_join()) {
-    checks.Add("data_config.stream.join",
-               "is for ps_join (docs/late_labels.md): a worker reads samples, not events");
+    CheckJoin(job.data_config(), checks);
   }
   CheckSource(job.data_config().stream(), checks);
   CheckTimes(job.data_config().stream(), checks);

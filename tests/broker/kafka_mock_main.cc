@@ -1,6 +1,6 @@
 // kafka_mock: librdkafka's mock cluster as a process of its own, reached over TCP like any broker.
 //
-//   kafka_mock --address_file=FILE --topic=NAME:PARTITIONS
+//   kafka_mock --address_file=FILE --topics=NAME:PARTITIONS[,NAME:PARTITIONS...]
 //
 // It keeps at most some 5 MiB or 100,000 messages of each partition and drops the oldest, knows no
 // times, and forgets everything when it ends: right for a test of protocols, not of volume. Ends
@@ -9,6 +9,7 @@
 #include <csignal>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include <gflags/gflags.h>
 #include <librdkafka/rdkafka.h>
@@ -19,7 +20,7 @@
 #include "common/base/text.h"
 
 DEFINE_string(address_file, "", "gets the brokers' addresses once they listen");
-DEFINE_string(topic, "samples:1", "NAME:PARTITIONS");
+DEFINE_string(topics, "samples:1", "NAME:PARTITIONS, separated by commas");
 DEFINE_int32(brokers, 1, "brokers of the cluster");
 
 int main(int argc, char** argv) {
@@ -31,12 +32,14 @@ int main(int argc, char** argv) {
   CHECK(client != nullptr) << error;
   rd_kafka_mock_cluster_t* cluster = rd_kafka_mock_cluster_new(client, FLAGS_brokers);
   CHECK(cluster != nullptr);
-  const size_t colon = FLAGS_topic.find(':');
-  CHECK(colon != std::string::npos) << "--topic=" << FLAGS_topic << ", expected NAME:PARTITIONS";
-  const auto partitions =
-      static_cast<int>(antiphon::ParseUint(FLAGS_topic.substr(colon + 1)).value_or(1));
-  CHECK(rd_kafka_mock_topic_create(cluster, FLAGS_topic.substr(0, colon).c_str(), partitions,
-                                   FLAGS_brokers) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  for (const std::string_view topic : antiphon::Split(FLAGS_topics, ",")) {
+    const size_t colon = topic.find(':');
+    CHECK(colon != std::string::npos) << "--topics: " << topic << ", expected NAME:PARTITIONS";
+    const auto partitions =
+        static_cast<int>(antiphon::ParseUint(topic.substr(colon + 1)).value_or(1));
+    CHECK(rd_kafka_mock_topic_create(cluster, std::string(topic.substr(0, colon)).c_str(),
+                                     partitions, FLAGS_brokers) == RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
   antiphon::PosixFileSystem fs;
   CHECK(antiphon::WriteFileAtomically(fs, FLAGS_address_file,
                                       rd_kafka_mock_cluster_bootstraps(cluster))

@@ -7,9 +7,11 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gflags/gflags.h>
 
+#include "common/base/clock.h"
 #include "common/base/file_system.h"
 #include "common/base/logging.h"
 #include "stream/record_sink.h"
@@ -19,7 +21,7 @@ DEFINE_uint64(segment_bytes, 65536, "a segment ends at this size");
 DEFINE_string(end_marker, "", "is written behind the last segment; empty: none");
 DEFINE_string(kafka, "", "brokers");
 DEFINE_string(topic, "samples", "of Kafka");
-DEFINE_int32(partition, 0, "of the topic");
+DEFINE_uint32(partition, 0, "of the topic");
 DEFINE_string(redis, "", "HOST:PORT");
 DEFINE_string(key, "samples", "of the Redis stream");
 
@@ -30,11 +32,19 @@ StatusOr<std::unique_ptr<RecordSink>> MakeSink(FileSystem& fs) {
   if (!FLAGS_folder.empty()) {
     return MakeFolderSink({.folder = FLAGS_folder, .segment_bytes = FLAGS_segment_bytes}, fs);
   }
+  StreamConfig config;
   if (!FLAGS_kafka.empty()) {
-    return MakeKafkaSink(
-        {.brokers = FLAGS_kafka, .topic = FLAGS_topic, .partition = FLAGS_partition});
+    config.mutable_kafka()->set_brokers(FLAGS_kafka);
+    config.mutable_kafka()->set_topic(FLAGS_topic);
+    config.mutable_kafka()->add_partitions(FLAGS_partition);
+  } else {
+    config.mutable_redis()->set_address(FLAGS_redis);
+    config.mutable_redis()->add_keys(FLAGS_key);
   }
-  return MakeRedisSink({.address = FLAGS_redis, .key = FLAGS_key});
+  SystemClock clock;
+  AP_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<RecordSink>> sinks,
+                      MakeBrokerSinks(config, clock));
+  return std::move(sinks.front());
 }
 
 Status Feed() {

@@ -1,103 +1,196 @@
 #!/usr/bin/env python3
-"""ps_join under SIGKILL: it is killed at random moments and started again until the events end, with
-memory for everything and with hardly any; what it has published must be, byte for byte, what a run
-publishes that nobody disturbs."""
+"""ps_join under SIGKILL, from folders, Kafka and Redis to the same: it is killed at random moments, and
+in the one between a commit and its publication, and started again until the events end; with memory
+for everything and with hardly any. What it has published must be, byte for byte and in order, what
+a run publishes that nobody disturbs."""
 import os
 import pathlib
 import random
 import re
-import signal
 import subprocess
 import tempfile
 import unittest
 
-BIN = pathlib.Path(os.environ["ANTIPHON_BIN"])
-RUNS = int(os.environ.get("ANTIPHON_JOIN_RUNS", "6"))
-SAMPLES = 30_000
+from brokers import KafkaMock, RedisServer, dump
+from cluster import BIN, ROOT, until
 
-CONFIG = """
-with_header: true
-input_fields { input_name: "request_id" }
-input_fields { input_name: "time_ms" }
-input_fields { input_name: "kind" }
-input_fields { input_name: "value" }
-stream {
-  folder { path: ["events/impressions-0", "events/impressions-1", "events/feedback-0"] }
-  join {
-    request_field: "request_id"
-    time_field: "time_ms"
-    kind_field: "kind"
-    value_field: "value"
-    feedback { kind: "click" window_seconds: 300 }
-    feedback { kind: "long_watch" window_seconds: 3600 given: "click"
-               late_field: "late" never_field: "never" }
-    emit: EARLY
-    early_seconds: 300
-    known_until_field: "known_until_ms"
-    max_memory_bytes: MEMORY
-  }
-}
-"""
+RUNS = int(os.environ.get("ANTIPHON_JOIN_RUNS", "2"))
+SAMPLES = 12_000
+PARTITIONS = 2  # of impressions, of feedback, and of samples
+MEMORIES = (256 << 20, 20_000)
+
+JOIN = """join {
+  request_field: "request_id"
+  time_field: "time_ms"
+  kind_field: "kind"
+  value_field: "value"
+  feedback { kind: "click" window_seconds: 300 }
+  feedback { kind: "long_watch" window_seconds: 3600 given: "click"
+             late_field: "late" never_field: "never" }
+  emit: EARLY
+  early_seconds: 300
+  known_until_field: "known_until_ms"
+  max_memory_bytes: %d
+}"""
+FIELDS = (ROOT / "examples/live_stream/events.textproto").read_text()
+END = 'end_record: "END"'
+
+
+class Folders:
+    def __init__(self, root):
+        self.root = root
+
+    def events(self):
+        names = [f'"{self.root}/{kind}-{part}"' for kind in ("impressions", "feedback")
+                 for part in range(PARTITIONS)]
+        return f"folder {{ path: [{', '.join(names)}] }}"
+
+    def samples(self, name):
+        return f'folder {{ path: "{self.root}/{name}" }}'
+
+    def close(self):
+        pass
+
+
+class Kafka(KafkaMock):
+    def __init__(self, root):
+        topics = {f"s{seed}": PARTITIONS for seed in range(RUNS + 1)}
+        super().__init__(root / "kafka", events=2 * PARTITIONS, **topics)
+
+    def events(self):
+        return f'kafka {{ brokers: "{self.address}" topic: "events" }} {END}'
+
+    def samples(self, name):
+        return f'kafka {{ brokers: "{self.address}" topic: "{name}" }} {END}'
+
+
+class Redis(RedisServer):
+    def __init__(self, root):
+        super().__init__(root / "redis")
+
+    def keys(self, name, count):
+        keys = ", ".join(f'"{name}:{number}"' for number in range(count))
+        return f'redis {{ address: "{self.address}" keys: [{keys}] }} {END}'
+
+    def events(self):
+        return self.keys("events", 2 * PARTITIONS)
+
+    def samples(self, name):
+        return self.keys(name, PARTITIONS)
 
 
 class JoinTest(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="join_test_")
-        self.addCleanup(self.folder.cleanup)
-        self.root = pathlib.Path(self.folder.name)
-        subprocess.run(
-            [BIN / "ps_simulate", "--stream", f"--out={self.root}/events", f"--samples={SAMPLES}",
-             "--days=1", "--segment_events=3000"],
-            check=True, stdout=subprocess.DEVNULL, timeout=120)
-        for memory in (256 << 20, 20_000):
-            (self.root / f"{memory}.textproto").write_text(CONFIG.replace("MEMORY", str(memory)))
+        folder = tempfile.TemporaryDirectory(prefix="join_test_")
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
 
-    def start(self, name, memory=256 << 20):
+    def open(self, kind):
+        """A place with events, what comes of them undisturbed, and what became of them all."""
+        self.place = kind(self.root)
+        self.addCleanup(self.place.close)
+        for memory in MEMORIES:
+            (self.root / f"{memory}.textproto").write_text(
+                f"{FIELDS} stream {{ {self.place.events()} {JOIN % memory} }}")
+        subprocess.run(
+            [BIN / "ps_simulate", "--stream", f"--events={self.root}/{MEMORIES[0]}.textproto",
+             f"--out={self.root}/truth", f"--samples={SAMPLES}", "--days=1",
+             "--segment_events=3000"],
+            check=True, stdout=subprocess.DEVNULL, timeout=120)
+        self.counts = self.finish("s0")
+        self.expected = self.published("s0")
+        self.assertEqual(int(self.counts["samples"]), len(self.expected))
+        self.assertGreater(len(self.expected), SAMPLES)
+        self.assertEqual(int(self.counts["impressions"]), SAMPLES)
+
+    def start(self, name, memory=MEMORIES[0]):
+        samples = self.root / f"{name}.samples"
+        samples.write_text(self.place.samples(name))
         return subprocess.Popen(
             [BIN / "ps_join", f"--data={self.root}/{memory}.textproto",
-             f"--state={self.root}/{name}.state", f"--out={self.root}/{name}", "--commit_ms=50",
+             f"--state={self.root}/{name}.state", f"--samples={samples}", "--commit_ms=50",
              "--commit_samples=1000"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def finish(self, name, memory=256 << 20):
+    def finish(self, name, memory=MEMORIES[0]):
         process = self.start(name, memory)
         out, error = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0, error)
         return dict(re.findall(r"(\w+): (\d+)", out))
 
     def published(self, name):
-        """The lines of all segments; their headers apart."""
-        lines = []
-        for path in sorted((self.root / name).glob("samples-*.csv")):
-            lines += path.read_text().splitlines()[1:]
-        return lines
+        """The samples in the order of their numbers."""
+        partitions = dump(self.root, self.place.samples(name))
+        samples = [""] * sum(len(records) for records in partitions)
+        for number, records in enumerate(partitions):
+            samples[number::len(partitions)] = records
+        return samples
 
-    def test_publishes_the_same_samples_however_often_it_is_killed(self):
-        counts = self.finish("undisturbed")
-        expected = self.published("undisturbed")
-        self.assertEqual(int(counts["samples"]), len(expected))
-        self.assertGreater(len(expected), SAMPLES)
-        self.assertEqual(int(counts["impressions"]), SAMPLES)
-        for seed in range(RUNS):
-            with self.subTest(seed=seed):
-                self.disturb(seed, expected, counts)
+    def expect_the_same(self, name, memory, what):
+        self.assertEqual(self.finish(name, memory), self.counts, what)
+        self.assertEqual(self.published(name), self.expected, what)
 
-    def disturb(self, seed, expected, counts):
+    def disturb(self, seed):
         rng = random.Random(seed)
-        memory = (256 << 20, 20_000)[seed % 2]
-        name = f"disturbed-{seed}"
+        memory = MEMORIES[seed % 2]
+        name = f"s{seed}"
         kills = 0
         for _ in range(6):
             process = self.start(name, memory)
             try:
-                process.wait(timeout=rng.uniform(0.02, 1.0))
+                process.wait(timeout=rng.uniform(0.02, 0.8))
             except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
+                process.kill()
                 kills += 1
             process.communicate()
-        self.assertEqual(self.finish(name, memory), counts, f"seed {seed}")
-        self.assertEqual(self.published(name), expected, f"seed {seed}")
-        print(f"seed {seed}: {kills} kills, {len(expected)} samples once each")
+        self.expect_the_same(name, memory, f"seed {seed}")
+        print(f"seed {seed}: {kills} kills, {len(self.expected)} samples once each")
+
+    def check(self, kind):
+        self.open(kind)
+        for seed in range(1, RUNS + 1):
+            with self.subTest(seed=seed):
+                self.disturb(seed)
+
+    def test_folders(self):
+        self.check(Folders)
+
+    def test_kafka(self):
+        self.check(Kafka)
+
+    def test_redis(self):
+        self.check(Redis)
+
+    def test_dies_between_a_commit_and_its_publication(self):
+        self.open(Folders)
+        redis = Redis(self.root)
+        self.addCleanup(redis.close)
+        self.place.samples = redis.samples
+        redis.go_away()
+        process = self.start("s1")
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(timeout=1.5)
+        process.kill()
+        process.communicate()
+
+        # Now it does what it was told by the one that is dead.
+        redis.come_back()
+
+        self.expect_the_same("s1", MEMORIES[0], "killed while Redis was away")
+
+    def test_redis_that_has_lost_samples_is_an_error_that_names_them(self):
+        self.open(Redis)
+        process = self.start("s1")
+        until(lambda: self.place.cli("GET", "s1:0:joined").isdigit(), "samples are published")
+        process.kill()
+        process.communicate()
+        self.place.cli("SET", "s1:0:joined", "3")
+
+        again = self.start("s1")
+        _, error = again.communicate(timeout=60)
+        self.assertNotEqual(again.returncode, 0)
+        self.assertRegex(error, r"key s1:0:joined says that 3 samples are there, but \d+ were "
+                                r"acknowledged: the server has lost them")
 
 
 if __name__ == "__main__":

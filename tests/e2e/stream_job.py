@@ -3,12 +3,7 @@
 A source is a folder, Kafka's mock cluster or Redis: `feed` writes samples to it, `end` ends it.
 """
 
-import os
-import signal
-import socket
-import subprocess
-
-from cluster import BIN, until
+from brokers import KafkaMock, RedisServer, run_feed
 from sample_job import COLOURS, JOB
 
 END = "END"
@@ -32,13 +27,6 @@ def write_job(folder, stream):
     return path
 
 
-def run_feed(*flags, lines):
-    done = subprocess.run(
-        [str(BIN / "stream_feed"), *flags], input="".join(line + "\n" for line in lines),
-        text=True, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 class FolderSource:
     def __init__(self, folder):
         self.path = folder / "segments"
@@ -58,17 +46,12 @@ class KafkaSource:
     PARTITIONS = 3
 
     def __init__(self, folder):
-        address_file = folder / "brokers"
-        self.mock = subprocess.Popen(
-            [str(BIN / "kafka_mock"), f"--address_file={address_file}",
-             f"--topic=samples:{self.PARTITIONS}"], stdin=subprocess.PIPE, text=True)
-        until(address_file.exists, "the mock cluster listens")
-        self.brokers = address_file.read_text()
-        self.config = (f'kafka {{ brokers: "{self.brokers}" topic: "samples" group: "shown" }} '
-                       f'end_record: "{END}" lease_samples: 3000')
+        self.broker = KafkaMock(folder, samples=self.PARTITIONS)
+        self.config = (f'kafka {{ brokers: "{self.broker.address}" topic: "samples" '
+                       f'group: "shown" }} end_record: "{END}" lease_samples: 3000')
 
     def feed_partition(self, partition, lines):
-        run_feed(f"--kafka={self.brokers}", f"--partition={partition}", lines=lines)
+        self.broker.feed("samples", partition, lines)
 
     def feed(self, lines):
         lines = list(lines)
@@ -79,63 +62,27 @@ class KafkaSource:
         for partition in range(self.PARTITIONS):
             self.feed_partition(partition, [END])
 
-    def say(self, command):
-        self.mock.stdin.write(command + "\n")
-        self.mock.stdin.flush()
-
     def close(self):
-        self.mock.stdin.close()
-        self.mock.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        self.broker.close()
 
 
 class RedisSource:
     KEYS = ("samples:0", "samples:1")
 
     def __init__(self, folder):
-        self.folder = folder / "redis"
-        self.folder.mkdir()
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.broker = RedisServer(folder / "redis")
         keys = ", ".join(f'"{key}"' for key in self.KEYS)
-        self.config = (f'redis {{ address: "{self.address}" keys: [{keys}] }} '
+        self.config = (f'redis {{ address: "{self.broker.address}" keys: [{keys}] }} '
                        f'end_record: "{END}" lease_samples: 3000')
-        self.start()
-
-    def start(self):
-        with open(self.folder / "log", "ab") as log:
-            self.server = subprocess.Popen(
-                ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--appendonly",
-                 "yes", "--save", "", "--dir", str(self.folder)], stdout=log, stderr=log)
-        until(self.answers, "redis-server answers")
-
-    def answers(self):
-        ping = subprocess.run(["redis-cli", "-p", str(self.port), "ping"], capture_output=True,
-                              text=True, check=False)
-        return ping.stdout.strip() == "PONG"
 
     def feed(self, lines):
         lines = list(lines)
         for i, key in enumerate(self.KEYS):
-            run_feed(f"--redis={self.address}", f"--key={key}", lines=lines[i::len(self.KEYS)])
+            self.broker.feed(key, lines[i::len(self.KEYS)])
 
     def end(self):
         for key in self.KEYS:
-            run_feed(f"--redis={self.address}", f"--key={key}", lines=[END])
-
-    def trim(self, key, keep):
-        subprocess.run(["redis-cli", "-p", str(self.port), "XTRIM", key, "MAXLEN", str(keep)],
-                       check=True, capture_output=True)
-
-    def kill(self):
-        os.kill(self.server.pid, signal.SIGKILL)
-        self.server.wait()
+            self.broker.feed(key, [END])
 
     def close(self):
-        if self.server.poll() is None:
-            self.kill()
+        self.broker.close()

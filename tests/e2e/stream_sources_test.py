@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every record of a stream trains its row exactly once, from each source, whatever dies."""
 
-from cluster import BIN, ClusterTest, main, run
+from cluster import BIN, ClusterTest, main, run, until
 from stream_job import FolderSource, KafkaSource, RedisSource, samples, write_job
 
 PART = 15_000
@@ -55,8 +55,8 @@ class StreamSourcesTest(ClusterTest):
         cluster = self.start_job()
         cluster.wait_until_training(PART // 10)
 
-        source.kill()
-        source.start()
+        source.broker.kill()
+        source.broker.start()
         source.feed(samples(PART, PART))
         source.end()
 
@@ -104,6 +104,51 @@ class StreamSourcesTest(ClusterTest):
         accepted = self.start_job(
             "--accept_gap", name="accepted", scheduler_flags=[f"--restore={self.snapshots}"])
         self.expect_good_end(accepted)
+
+    def train_what_comes_from(self, source, start, name):
+        """How many samples a job is trained on that begins so."""
+        self.job = write_job(self.folder, f"{source.config} {start}")
+        self.snapshots = self.folder / f"snapshots-{name}"
+        cluster = self.start_job(name=name)
+        self.expect_good_end(cluster)
+        return cluster.report()["samples"]
+
+    def test_a_job_begins_where_it_is_told_in_kafka(self):
+        source = self.open_source(KafkaSource)
+        source.feed(samples(0, 3000))
+        self.job = write_job(self.folder, f"{source.config} start: LATEST")
+        latest = self.start_job(name="latest")
+        latest.wait_until(lambda status: len(status["streams"]) == 3, "the job is planned")
+        source.feed(samples(3000, 300))
+        source.end()
+        self.expect_good_end(latest)
+
+        self.assertEqual(latest.report()["samples"], 300)
+        positions = "start: POSITIONS start_position: [1000, 900, 1099]"
+        self.assertEqual(self.train_what_comes_from(source, positions, "positions"), 100 + 200 + 1)
+        self.assertEqual(self.train_what_comes_from(source, "", "earliest"), 3300)
+
+    def test_a_job_begins_where_it_is_told_in_redis(self):
+        source = self.open_source(RedisSource)
+        source.feed(samples(0, 1000))
+        first_second = int(source.broker.cli("TIME").split()[0])
+        until(lambda: int(source.broker.cli("TIME").split()[0]) > first_second, "a second passes")
+        source.feed(samples(1000, 100))
+        self.job = write_job(self.folder, f"{source.config} start: LATEST")
+        latest = self.start_job(name="latest")
+        latest.wait_until(lambda status: len(status["streams"]) == 2, "the job is planned")
+        source.feed(samples(1100, 10))
+        source.end()
+        self.expect_good_end(latest)
+
+        self.assertEqual(latest.report()["samples"], 10)
+        at = f"start: TIME start_time: {first_second + 1}"
+        self.assertEqual(self.train_what_comes_from(source, at, "time"), 110)
+        last = source.broker.cli("XREVRANGE", source.KEYS[1], "+", "-", "COUNT", "2").split("\n")
+        ids = [line for line in last if "-" in line and line.replace("-", "").isdigit()]
+        milliseconds, sequence = map(int, ids[1].split("-"))  # of the last sample, before the end
+        positions = f"start: POSITIONS start_position: [0, {milliseconds << 22 | sequence}]"
+        self.assertEqual(self.train_what_comes_from(source, positions, "positions"), 555 + 1)
 
     def test_a_stream_shows_how_far_behind_it_is(self):
         source = self.open_source(FolderSource)

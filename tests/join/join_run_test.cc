@@ -13,7 +13,8 @@
 #include <gtest/gtest.h>
 
 #include "common/base/rng.h"
-#include "join/folder_sink.h"
+#include "join/sample_log.h"
+#include "stream/sample_sinks.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/memory_join_store.h"
@@ -32,8 +33,9 @@ class LogReader final : public EventReader {
       : name_(std::move(name)), log_(log), ends_(ends) {}
 
   const std::string& partition() const override { return name_; }
-  Status Seek(Position position) override {
+  Status Seek(Position position, Past past) override {
     next_ = position;
+    past_ = past;
     return Status();
   }
   StatusOr<Outcome> Next(JoinEvent& event) override {
@@ -44,11 +46,17 @@ class LogReader final : public EventReader {
     return event.request.empty() ? Outcome::kBadEvent : Outcome::kEvent;
   }
   Position position() const override { return next_; }
+  bool may_have_more() const override { return may_have_more_; }
+
+  void set_may_have_more(bool may) { may_have_more_ = may; }
+  Past past() const { return past_; }
 
  private:
   std::string name_;
   const Log& log_;
   bool ends_;
+  bool may_have_more_ = false;
+  Past past_ = Past::kUntouched;
   size_t next_ = 0;
 };
 
@@ -87,11 +95,14 @@ class JoinRunTest : public ::testing::Test {
   StatusOr<std::unique_ptr<JoinRun>> Begin(bool ends = true) {
     std::vector<std::unique_ptr<EventReader>> readers;
     for (size_t i = 0; i < logs_.size(); ++i) {
-      readers.push_back(std::make_unique<LogReader>("p" + std::to_string(i), logs_[i], ends));
+      auto reader = std::make_unique<LogReader>("p" + std::to_string(i), logs_[i], ends);
+      readers_[i] = reader.get();
+      readers.push_back(std::move(reader));
     }
-    sink_ = std::make_unique<FolderSink>("out", format_->Header(""), *fs_);
+    sink_ = MakeSink();
     const JoinRunOptions options = {.rules_digest = digest_,
                                     .max_memory_bytes = max_memory_bytes_,
+                                    .max_ahead_seconds = max_ahead_seconds_,
                                     .commit_every = std::chrono::hours(1),
                                     .commit_samples = 40};
     return JoinRun::Create(rules_, *format_, options, std::move(readers), *store_, *sink_, clock_);
@@ -107,6 +118,29 @@ class JoinRunTest : public ::testing::Test {
         return Status();
       }
     }
+  }
+
+  std::unique_ptr<SampleSink> MakeSink() {
+    if (!keeps_samples_) {
+      return MakeFolderSampleSink({.folder = "out", .header = format_->Header("")}, *fs_);
+    }
+    StatusOr<std::unique_ptr<SampleLog>> log = SampleLog::Create({}, *store_, clock_);
+    CHECK(log.ok()) << log.status();
+    return *std::move(log);
+  }
+
+  // All that the log has, one line a sample.
+  std::string Kept() {
+    const std::unique_ptr<SampleLog> log = *SampleLog::Create({}, *store_, clock_);
+    std::string all;
+    std::vector<std::string> records;
+    for (uint64_t number = log->first(); number < log->end(); number += records.size()) {
+      CHECK(log->Read(number, 1000, records).ok());
+      for (const std::string& record : records) {
+        all += record + "\n";
+      }
+    }
+    return all;
   }
 
   std::string Published() {
@@ -133,7 +167,10 @@ class JoinRunTest : public ::testing::Test {
   std::unique_ptr<MemoryFileSystem> fs_ = std::make_unique<MemoryFileSystem>();
   std::unique_ptr<MemoryJoinStore> store_ = std::make_unique<MemoryJoinStore>();
   FakeClock clock_;
-  std::unique_ptr<FolderSink> sink_;
+  std::unique_ptr<SampleSink> sink_;
+  std::vector<LogReader*> readers_{2};  // of the last Begin
+  bool keeps_samples_ = false;          // in the store, instead of publishing them
+  uint64_t max_ahead_seconds_ = 0;
   uint64_t digest_ = 1;
   uint64_t max_memory_bytes_ = 64 << 20;
   JoinCounts counts_;
@@ -224,6 +261,77 @@ TEST_F(JoinRunTest, DoesNotWaitForAPartitionThatIsSilent) {
   ASSERT_TRUE((*run)->Step().ok());
 
   EXPECT_GT((*run)->next_sample(), 200u);
+}
+
+TEST_F(JoinRunTest, KeepsTheSameSamplesInItsStoreWhereverItDies) {
+  ASSERT_TRUE(Live().ok());
+  const std::string published = Published();
+  keeps_samples_ = true;
+  Rng rng(7);
+  for (int world = 0; world < 10; ++world) {
+    Forget();
+    for (int life = 0; life < 8; ++life) {
+      StatusOr<std::unique_ptr<JoinRun>> run = Begin();
+      ASSERT_TRUE(run.ok()) << run.status();
+      for (uint64_t steps = rng.Below(3); steps > 0; --steps) {
+        ASSERT_TRUE((*run)->Step().ok());
+      }
+      store_->FailCommits(rng.Chance(0.5));
+      (*run)->Commit().IgnoreError();
+      store_->FailCommits(false);
+      ASSERT_TRUE(published.starts_with(Kept())) << "world " << world;
+    }
+
+    ASSERT_TRUE(Live().ok());
+
+    ASSERT_EQ(Kept(), published) << "world " << world;
+  }
+}
+
+TEST_F(JoinRunTest, WaitsForAPartitionWhoseSourceIsAway) {
+  logs_[1].clear();
+  StatusOr<std::unique_ptr<JoinRun>> run = Begin(/*ends=*/false);
+  ASSERT_TRUE(run.ok());
+  readers_[1]->set_may_have_more(true);
+
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE((*run)->Step().ok());
+    clock_.Advance(std::chrono::milliseconds(rules_.idle_partition_ms));
+  }
+
+  EXPECT_EQ((*run)->next_sample(), 0u);
+}
+
+TEST_F(JoinRunTest, DropsAndCountsEventsOfClocksThatRunAhead) {
+  // The log's times are milliseconds after 1970, so all but one are long past.
+  Add(0, {"rogue", clock_.WallSeconds() * 1000 + 3'601'000, true, "rogue,features", "", 0});
+  Add(0, {"r1000", 160'000, true, "r1000,features", "", 0});
+  max_ahead_seconds_ = 3600;
+
+  ASSERT_TRUE(Live().ok());
+
+  EXPECT_EQ(counts_.future_events(), 1u);
+  EXPECT_EQ(counts_.late_impressions(), 0u);
+  EXPECT_THAT(Published(), HasSubstr("r1000,features"));
+}
+
+TEST_F(JoinRunTest, RemembersWhereAPartitionIsToBeginBeforeAnythingIsRead) {
+  logs_[1].clear();
+  {
+    StatusOr<std::unique_ptr<JoinRun>> run = Begin(/*ends=*/false);
+    ASSERT_TRUE(run.ok());
+  }
+
+  StatusOr<std::unique_ptr<JoinRun>> second = Begin(/*ends=*/false);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(readers_[0]->past(), EventReader::Past::kUntouched);
+  ASSERT_TRUE((*second)->Step().ok());
+  ASSERT_TRUE((*second)->Commit().ok());
+
+  StatusOr<std::unique_ptr<JoinRun>> third = Begin(/*ends=*/false);
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ(readers_[0]->past(), EventReader::Past::kRead);
+  EXPECT_EQ(readers_[1]->past(), EventReader::Past::kUntouched);
 }
 
 TEST_F(JoinRunTest, RefusesTheStateOfAnotherConfiguration) {

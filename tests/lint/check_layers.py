@@ -15,9 +15,10 @@ FLOORS = {
     "proto": 0, "common/base": 0,
     "common/wire": 1, "common/math": 1, "common/cluster": 1,
     "common/net": 2, "common/optim": 2, "common/data": 2, "common/ckpt": 2,
-    "models/tape": 2,
-    "models": 3, "stream": 3, "join": 3, "simulation": 3,
+    "models/tape": 2, "join": 2,
+    "models": 3, "stream": 3, "simulation": 3,
     "server": 4, "worker": 4, "scheduler": 4, "scoring": 4, "tools/ctl": 4, "tools/join": 4,
+    "tools/simulate": 4,
     "tools/local": 5, "tools": 6,
     "tests": 7, "bench": 7, "examples": 7,
 }

@@ -129,7 +129,7 @@ TEST_F(FolderStreamTest, NamesTheGapThatRetentionLeft) {
   OpenAt(At(5, 40));
 
   EXPECT_THAT(ReadAll(),
-              ElementsAre(HasSubstr("no longer has position segment 5, byte 40, which is trained "
+              ElementsAre(HasSubstr("no longer has position segment 5, byte 40, which is read "
                                     "next; the earliest that it keeps is segment 7, byte 0")));
 }
 

@@ -168,6 +168,26 @@ TEST_F(StepMetricsTest, KeepsWindowsOfEventTimeApart) {
   EXPECT_EQ(nothing.tasks_size(), 0);
 }
 
+TEST_F(StepMetricsTest, CountsSamplesFromTheFarFutureInNoWindow) {
+  TrainingPlan plan = TwoTasksTwoScenes();
+  plan.mutable_watch()->set_window_seconds(60);
+  plan.mutable_watch()->set_max_ahead_seconds(100);
+  StepMetrics metrics(plan, targets_, clock_);
+  metrics.StartRun(Partition::TRAIN);
+  const int64_t now_ms = 1000 * clock_.WallSeconds();
+  batch_.event_time_ms = {now_ms + 100'000, now_ms + 100'001};
+  Observe(1, kUnknownLabel);
+  StepOutput output;
+  output.logits = {{2, -1}, {0, 1}};
+  metrics.OnStep(batch_, output);
+  MetricsDelta delta;
+  metrics.TakeDelta(delta);
+
+  ASSERT_EQ(delta.tasks_size(), 2);
+  EXPECT_FALSE(delta.tasks(0).has_window());
+  EXPECT_EQ(delta.tasks(1).window(), (now_ms + 100'000) / 60'000);
+}
+
 TEST_F(StepMetricsTest, CountsTheAgesOfTrainedSamplesOnly) {
   const int64_t now_ms = 1000 * clock_.WallSeconds();
   batch_.event_time_ms = {now_ms - 2'000, now_ms - 100'000};

@@ -5,57 +5,35 @@
 #include <utility>
 #include <vector>
 
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
-
-#include "common/base/hash.h"
 #include "common/base/logging.h"
-#include "common/base/mutex.h"
-#include "common/data/job_file.h"
-#include "join/folder_sink.h"
 #include "join/join_rules.h"
 #include "join/join_run.h"
 #include "join/sample_record.h"
-#include "tools/join/folder_events.h"
+#include "stream/folder_stream.h"
+#include "stream/join_config.h"
+#include "stream/kafka_stream.h"
+#include "stream/pause.h"
+#include "stream/record_decoder.h"
+#include "stream/sample_sinks.h"
+#include "stream/stream_events.h"
 
 namespace antiphon {
 namespace {
 
-constexpr uint64_t kMaxConfigBytes = 1 << 20;
 constexpr Duration kLookAgainAfter = std::chrono::milliseconds(20);
 
-// Keeps the first error of a parse.
-class FirstError final : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column,
-                const std::string& message) override {
-    if (text_.empty()) {
-      text_ = std::to_string(line + 1) + ":" + std::to_string(column + 1) + ": " + message;
-    }
+std::string SuffixOf(DataConfig::InputType type) {
+  switch (type) {
+    case DataConfig::CSVInput:
+      break;
+    case DataConfig::SlotTextInput:
+      return ".txt";
+    case DataConfig::TFRecordInput:
+      return ".tfrecord";
+    case DataConfig::ProtobufInput:
+      return ".pb";
   }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
-// Of everything that decides which samples come out of the same events.
-uint64_t DigestOf(const DataConfig& data) {
-  DataConfig decisive;
-  *decisive.mutable_input_fields() = data.input_fields();
-  decisive.set_separator(data.separator());
-  *decisive.mutable_stream()->mutable_join() = data.stream().join();
-  decisive.mutable_stream()->mutable_join()->clear_max_memory_bytes();
-  decisive.mutable_stream()->mutable_join()->clear_idle_partition_seconds();
-  return HashBytes(decisive.SerializeAsString());
-}
-
-// Lets a moment pass; nothing can be waited for in a folder.
-void PauseFor(Duration duration) {
-  Mutex mu;
-  CondVar never;
-  MutexLock lock(mu);
-  never.WaitFor(mu, duration);
+  return ".csv";
 }
 
 class JoinProcess {
@@ -67,27 +45,29 @@ class JoinProcess {
   StatusOr<JoinCounts> Run() {
     AP_ASSIGN_OR_RETURN(const JoinRules rules, MakeJoinRules(data_.stream().join()));
     AP_ASSIGN_OR_RETURN(const SampleRecord format, SampleRecord::Create(data_, rules));
-    AP_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<EventReader>> readers, MakeReaders());
     AP_ASSIGN_OR_RETURN(const std::optional<std::string> header, WaitForHeader());
     if (!header.has_value()) {
       return JoinCounts();  // stopped before there was anything
     }
-    FolderSink sink(options_.out, options_.with_header ? format.Header(*header) : "", fs_);
-    const JoinRunOptions run_options = {
-        .rules_digest = DigestOf(data_),
-        .max_memory_bytes = data_.stream().join().max_memory_bytes(),
-        .commit_every = options_.commit_every,
-        .commit_samples = options_.commit_samples};
+    AP_ASSIGN_OR_RETURN(const std::unique_ptr<SampleSink> sink,
+                        MakeSink(options_.with_header ? format.Header(*header) : ""));
+    AP_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<EventReader>> readers, MakeReaders());
+    const JoinConfig& join = data_.stream().join();
+    const JoinRunOptions run_options = {.rules_digest = JoinDigest(data_, outlets_),
+                                        .max_memory_bytes = join.max_memory_bytes(),
+                                        .max_ahead_seconds = join.max_ahead_seconds(),
+                                        .commit_every = options_.commit_every,
+                                        .commit_samples = options_.commit_samples};
     AP_ASSIGN_OR_RETURN(
         const std::unique_ptr<JoinRun> run,
-        JoinRun::Create(rules, format, run_options, std::move(readers), store_, sink, clock_));
+        JoinRun::Create(rules, format, run_options, std::move(readers), store_, *sink, clock_));
     while (!stop_) {
       AP_ASSIGN_OR_RETURN(const JoinRun::Outcome outcome, run->Step());
       if (outcome == JoinRun::Outcome::kDone) {
         return run->counts();
       }
       if (outcome == JoinRun::Outcome::kNothing) {
-        PauseFor(kLookAgainAfter);
+        Pause(kLookAgainAfter);
       }
     }
     AP_RETURN_IF_ERROR(run->Commit());
@@ -96,19 +76,47 @@ class JoinProcess {
 
  private:
   StatusOr<std::vector<std::unique_ptr<EventReader>>> MakeReaders() {
-    if (data_.stream().folder().path().empty()) {
-      return InvalidArgumentError("stream.folder.path: is missing; name the folders of the events");
+    AP_ASSIGN_OR_RETURN(const std::vector<Partition> partitions,
+                        PlanSource(data_, /*folder=*/".", fs_, clock_));
+    if (partitions.empty()) {
+      return InvalidArgumentError("stream: names no partition of the events");
     }
-    std::vector<std::unique_ptr<EventReader>> readers;
-    for (const std::string& path : data_.stream().folder().path()) {
-      AP_ASSIGN_OR_RETURN(std::unique_ptr<FolderEvents> reader,
-                          FolderEvents::Create(data_, path, fs_, clock_));
-      if (first_ == nullptr) {
-        first_ = reader.get();
+    AP_ASSIGN_OR_RETURN(
+        std::vector<std::unique_ptr<StreamEvents>> events,
+        MakeEventReaders(data_, partitions, {.gaps = options_.gaps, .folder = "."}, fs_, clock_));
+    return std::vector<std::unique_ptr<EventReader>>(std::make_move_iterator(events.begin()),
+                                                     std::make_move_iterator(events.end()));
+  }
+
+  StatusOr<std::unique_ptr<SampleSink>> MakeSink(const std::string& header) {
+    const StreamConfig& samples = options_.samples;
+    switch (samples.source_case()) {
+      case StreamConfig::kFolder: {
+        if (samples.folder().path_size() != 1) {
+          return InvalidArgumentError("samples: folder.path names " +
+                                      std::to_string(samples.folder().path_size()) +
+                                      " folders, expected one");
+        }
+        FolderSampleOptions folder = {.folder = samples.folder().path(0),
+                                      .suffix = SuffixOf(data_.input_type()),
+                                      .framing = RecordFormatOf(data_).framing,
+                                      .header = header,
+                                      .end_marker = samples.folder().end_marker()};
+        return MakeFolderSampleSink(folder, fs_);
       }
-      readers.push_back(std::move(reader));
+      case StreamConfig::kKafka: {
+        AP_ASSIGN_OR_RETURN(const std::vector<int32_t> partitions,
+                            KafkaPartitions(samples, clock_));
+        outlets_ = partitions.size();
+        return MakeKafkaSampleSink(samples, partitions, clock_);
+      }
+      case StreamConfig::kRedis:
+        outlets_ = static_cast<size_t>(samples.redis().keys_size());
+        return MakeRedisSampleSink(samples, clock_);
+      case StreamConfig::SOURCE_NOT_SET:
+        break;
     }
-    return readers;
+    return InvalidArgumentError("samples: expected folder, kafka or redis");
   }
 
   // The columns of the samples are those of the events, which the first segment names.
@@ -116,17 +124,19 @@ class JoinProcess {
     if (!data_.with_header()) {
       return std::optional<std::string>("");
     }
+    if (data_.stream().folder().path().empty()) {
+      return InvalidArgumentError(
+          "with_header: got true, expected false: only segments of a folder have headers");
+    }
+    const std::string& first = data_.stream().folder().path(0);
     bool is_told = false;
     while (!stop_) {
-      AP_ASSIGN_OR_RETURN(std::optional<std::string> header, first_->FirstLine());
+      AP_ASSIGN_OR_RETURN(std::optional<std::string> header, FirstHeader(data_, first, fs_));
       if (header.has_value()) {
         return header;
       }
-      if (!is_told) {
-        LOG(INFO) << "waits for the first segment of " << first_->partition();
-        is_told = true;
-      }
-      PauseFor(kLookAgainAfter);
+      LOG_IF(INFO, !std::exchange(is_told, true)) << "waits for the first segment of " << first;
+      Pause(kLookAgainAfter);
     }
     return std::optional<std::string>();
   }
@@ -137,27 +147,10 @@ class JoinProcess {
   FileSystem& fs_;
   Clock& clock_;
   const std::atomic<bool>& stop_;
-  FolderEvents* first_ = nullptr;  // of the readers
+  size_t outlets_ = 1;
 };
 
 }  // namespace
-
-StatusOr<DataConfig> LoadEventConfig(FileSystem& fs, const std::string& path) {
-  AP_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(fs, path, kMaxConfigBytes));
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  DataConfig data;
-  if (!parser.ParseFromString(text, &data)) {
-    return InvalidArgumentError(path + ":" + error.text() + "; expected the text of a data_config");
-  }
-  const size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  for (std::string& events : *data.mutable_stream()->mutable_folder()->mutable_path()) {
-    events = ResolvePath(folder, events);
-  }
-  return data;
-}
 
 StatusOr<JoinCounts> JoinUntilEnd(const DataConfig& data, const JoinProcessOptions& options,
                                   JoinStore& store, FileSystem& fs, Clock& clock,

@@ -11,18 +11,17 @@
 #include "join/join_store.h"
 #include "proto/job.pb.h"
 #include "proto/join_state.pb.h"
+#include "stream/record_stream.h"
 
 namespace antiphon {
 
-// The DataConfig of a file of protobuf text, its relative paths made absolute against the file's
-// folder.
-StatusOr<DataConfig> LoadEventConfig(FileSystem& fs, const std::string& path);
-
 struct JoinProcessOptions {
-  std::string out;
-  bool with_header = true;  // the samples' segments, where the events' have one
+  // Where the samples go: the stream of a job that reads them. A folder has one path.
+  StreamConfig samples;
+  bool with_header = true;  // a folder's segments, where the events' have one
   Duration commit_every = std::chrono::seconds(1);
   uint64_t commit_samples = 50'000;
+  GapPolicy gaps = GapPolicy::kRefuse;
 };
 
 // Returns what became of all events, of earlier lives too.
