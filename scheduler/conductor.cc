@@ -135,26 +135,27 @@ Status Conductor::ProposePlan(const Buffer& bytes, Incarnation sender, Time now)
   return Status();
 }
 
-StatusOr<bool> Conductor::Extend(const Buffer& bytes) {
+Status Conductor::Extend(const Buffer& bytes) {
+  if (plan_desk_.Has(bytes)) {
+    return Status();
+  }
   if (lifecycle_.ended() || complete()) {
     return FailedPreconditionError("the job is at its end: nothing is trained any more");
   }
   if (book_ == nullptr) {
     return FailedPreconditionError("the job has not begun to train; give it the edited job file");
   }
-  AP_ASSIGN_OR_RETURN(const bool is_new, plan_desk_.Extend(bytes));
-  if (is_new) {
-    const TrainingPlan& before = plan_desk_.plan();
-    const TrainingPlan& after = plan_desk_.next_plan();
-    LOG(INFO) << "the job is extended: " << before.tasks_size() << " to " << after.tasks_size()
-              << " tasks, " << before.scenes_size() << " to " << after.scenes_size() << " scenes, "
-              << before.schema().blocks_size() << " to " << after.schema().blocks_size()
-              << " dense blocks";
-    JournalRecord record;
-    record.mutable_extension()->set_plan(std::string(bytes.text()));
-    Note(std::move(record));
-  }
-  return is_new;
+  AP_RETURN_IF_ERROR(plan_desk_.Extend(bytes));
+  const TrainingPlan& before = plan_desk_.plan();
+  const TrainingPlan& after = plan_desk_.next_plan();
+  LOG(INFO) << "the job is extended: " << before.tasks_size() << " to " << after.tasks_size()
+            << " tasks, " << before.scenes_size() << " to " << after.scenes_size() << " scenes, "
+            << before.schema().blocks_size() << " to " << after.schema().blocks_size()
+            << " dense blocks";
+  JournalRecord record;
+  record.mutable_extension()->set_plan(std::string(bytes.text()));
+  Note(std::move(record));
+  return Status();
 }
 
 void Conductor::Begin(const std::vector<PartitionProgress>& resume) {
@@ -373,7 +374,7 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
       return ProposePlan(Buffer::Copy(std::string_view(record.plan().plan())),
                          record.plan().sender(), then);
     case JournalRecord::kExtension:
-      return Extend(Buffer::Copy(std::string_view(record.extension().plan()))).status();
+      return Extend(Buffer::Copy(std::string_view(record.extension().plan())));
     case JournalRecord::kReady: {
       const auto& progress = record.ready().progress();
       Ready(record.ready().view(), {progress.begin(), progress.end()});

@@ -51,9 +51,9 @@ class Conductor {
   // Before any proposal: the plan of the snapshot that the job goes on from.
   void ContinueFrom(const TrainingPlan& snapshot) { plan_desk_.ContinueFrom(snapshot); }
   Status ProposePlan(const Buffer& bytes, Incarnation sender, Time now);
-  // The plan of the running job as it shall be; it is so after the next Ready. False when it is so
-  // already or is being made so.
-  StatusOr<bool> Extend(const Buffer& bytes);
+  // The plan of the running job as it shall be; it is so after the next Ready. Nothing when it is
+  // so already or on its way.
+  Status Extend(const Buffer& bytes);
   StatusOr<LeaseReply> Lease(const LeaseRequest& request, Incarnation sender, Time now);
   // `view_epoch` is that of the view which the sender goes by: what it measured may be told by the
   // tasks and scenes of a plan before the last extension.

@@ -71,7 +71,7 @@ Status ControlDesk::AnswerExtend(const Request& request) {
     return FailedPreconditionError(
         "the cluster waits for servers or the plan; extend the job when it trains");
   }
-  AP_RETURN_IF_ERROR(job_.Extend(request.message.bulk()[0]).status());
+  AP_RETURN_IF_ERROR(job_.Extend(request.message.bulk()[0]));
   if (job_.plan_desk().is_extending()) {
     extend_answer_.Owe(to);
     return Status();

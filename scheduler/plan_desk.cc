@@ -154,7 +154,7 @@ Status PlanDesk::Propose(const Node& worker, const Buffer& bytes) {
   return Status();
 }
 
-StatusOr<bool> PlanDesk::Extend(const Buffer& bytes) {
+Status PlanDesk::Extend(const Buffer& bytes) {
   if (!has_plan()) {
     return FailedPreconditionError("there is no plan yet that could be extended");
   }
@@ -162,9 +162,6 @@ StatusOr<bool> PlanDesk::Extend(const Buffer& bytes) {
   if (!extended->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return InvalidArgumentError("the extended plan cannot be parsed (" +
                                 std::to_string(bytes.size()) + " bytes)");
-  }
-  if (extended->job_digest() == next_plan().job_digest()) {
-    return false;
   }
   if (is_extending()) {
     return FailedPreconditionError("the job is being extended already; ask again when it has been");
@@ -174,7 +171,13 @@ StatusOr<bool> PlanDesk::Extend(const Buffer& bytes) {
   extended->add_earlier_job_digests(plan_->job_digest());
   AP_RETURN_IF_ERROR(CheckExtension(*plan_, *extended).WithContext("extend the job"));
   extended_ = std::move(extended);
-  return true;
+  return Status();
+}
+
+bool PlanDesk::Has(const Buffer& bytes) const {
+  TrainingPlan plan;
+  return has_plan() && plan.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+         plan.job_digest() == next_plan().job_digest();
 }
 
 void PlanDesk::FinishExtension() {

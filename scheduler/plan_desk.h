@@ -36,9 +36,10 @@ class PlanDesk {
   Status Propose(const Node& worker, const Buffer& bytes);
 
   // Takes a serialised plan that extends the one there is (plan_extension.h) and keeps it for
-  // FinishExtension. False when that plan, or one made from the same job file, is there already;
-  // kFailedPrecondition also while another extension is under way.
-  StatusOr<bool> Extend(const Buffer& bytes);
+  // FinishExtension. kFailedPrecondition also while another extension is under way.
+  Status Extend(const Buffer& bytes);
+  // Whether that plan, or one made from the same job file, is there or on its way already.
+  bool Has(const Buffer& bytes) const;
   // Lanes are to be built for another plan than the one that is trained by.
   bool is_extending() const { return extended_ != nullptr; }
   const TrainingPlan& next_plan() const { return is_extending() ? *extended_ : *plan_; }

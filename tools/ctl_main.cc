@@ -62,7 +62,7 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
 }
 
 // `job` is that of extend.
-StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments,
+StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, FileSystem& fs,
                              const std::optional<JobFile>& job, CtlContext& context) {
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "status") {
@@ -85,7 +85,7 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments,
     return TakeSnapshot(context, arguments.directory);
   }
   if (name == "extend") {
-    return ExtendJob(context, arguments.job, *job);
+    return ExtendJob(context, fs, arguments.job, *job);
   }
   return StopJob(context);
 }
@@ -100,11 +100,10 @@ StatusOr<CtlExit> RunOnFiles(const std::string& command, const Arguments& argume
                          : VerifySnapshots(context, arguments.directory);
 }
 
-StatusOr<std::optional<JobFile>> LoadGivenJob(const Arguments& arguments) {
+StatusOr<std::optional<JobFile>> LoadGivenJob(const Arguments& arguments, FileSystem& fs) {
   if (arguments.job.empty()) {
     return std::optional<JobFile>();
   }
-  PosixFileSystem fs;
   AP_ASSIGN_OR_RETURN(JobFile job, LoadCheckedJob(fs, arguments.job, arguments.overrides));
   return std::optional(std::move(job));
 }
@@ -118,7 +117,8 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
     return InvalidArgumentError(
         "which cluster? give --scheduler=tcp://HOST:PORT or set ANTIPHON_SCHEDULER");
   }
-  AP_ASSIGN_OR_RETURN(const std::optional<JobFile> job, LoadGivenJob(arguments));
+  PosixFileSystem fs;
+  AP_ASSIGN_OR_RETURN(const std::optional<JobFile> job, LoadGivenJob(arguments, fs));
   SystemClock clock;
   std::random_device random;
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<ZmqTransport> transport, ZmqTransport::Create());
@@ -131,7 +131,7 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
                         .format = arguments.format,
                         .timeout = std::chrono::duration_cast<Duration>(
                             std::chrono::duration<double>(arguments.timeout_seconds))};
-  return RunCommand(app, arguments, job, context);
+  return RunCommand(app, arguments, fs, job, context);
 }
 
 int Main(int argc, char** argv) {

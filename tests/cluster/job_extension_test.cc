@@ -97,7 +97,7 @@ class RunningCluster {
   StatusOr<CtlExit> Extend(const std::string& job_path, const std::vector<std::string>& overrides) {
     AP_ASSIGN_OR_RETURN(const JobFile edited, LoadCheckedJob(fs_, job_path, overrides));
     CtlContext context = {.client = *client_, .clock = clock_, .out = printed_, .timeout = 60s};
-    return ExtendJob(context, job_path, edited);
+    return ExtendJob(context, fs_, job_path, edited);
   }
   Status Wait() { return cluster_->Wait(); }
   std::string printed() const { return printed_.str(); }

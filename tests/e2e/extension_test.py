@@ -124,6 +124,11 @@ class ExtensionTest(ClusterTest):
         broken = self.edited(("num_expert: 2", "num_expert: 0"))
         self.expect_error(cluster.ctl("extend", broken, SLOWLY), 2, "num_expert: got 0")
         self.expect_error(cluster.ctl("extend", self.job), 2, "data_config.batch_size")
+        unknown = self.edited(
+            ('  label_fields: "click"\n',
+             '  label_fields: ["click", "gift"]\n  input_fields { input_name: "gift" }\n'),
+            (TOWER, TOWER + '\n    task_towers { tower_name: "gift" label_name: "gift" }'))
+        self.expect_error(cluster.ctl("extend", unknown, SLOWLY), 2, "(train|eval).csv.*gift")
         again = cluster.ctl("extend", self.job, SLOWLY)
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertIn("says already", again.stdout)

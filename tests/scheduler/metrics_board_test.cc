@@ -159,5 +159,66 @@ TEST(MetricsBoardTest, CountsBadRowsByReason) {
   EXPECT_EQ(board.bad_row_reasons().at("not a number"), 6u);
 }
 
+// gift before click, and a scene between the two.
+std::shared_ptr<const TrainingPlan> Extended(const TrainingPlan& plan) {
+  auto extended = std::make_shared<TrainingPlan>(plan);
+  extended->clear_tasks();
+  extended->clear_scenes();
+  for (const char* task : {"like", "gift", "click"}) {
+    extended->add_tasks(task);
+  }
+  for (const char* scene : {"home", "news", "live"}) {
+    extended->add_scenes(scene);
+  }
+  return extended;
+}
+
+TEST(MetricsBoardTest, WhatWasMeasuredKeepsItsNamesWhenThePlanIsExtended) {
+  auto plan = std::make_shared<TrainingPlan>(*TwoTasksTwoScenes());
+  plan->mutable_watch()->set_window_samples(8);
+  MetricsBoard board(plan);
+  MetricsDelta delta = Delta(0, 1, 6);
+  TaskWeight& weight = *delta.add_task_weights();
+  weight.set_task(1);
+  weight.set_weight(0.3);
+  ASSERT_TRUE(board.AddTraining(delta).ok());
+  ASSERT_TRUE(board.AddTraining(Delta(1, 0, 10)).ok());
+  ASSERT_TRUE(board.AddTraining(Delta(1, 0, 2)).ok());
+  ASSERT_TRUE(board.HoldEvaluation(7, Delta(0, 1, 4)).ok());
+  ASSERT_TRUE(board.HoldEvaluation(8, Delta(1, 0, 2)).ok());
+  board.CountEvaluation(8);
+  board.CloseEvaluation(0, 18);
+
+  board.Extend(Extended(*plan));
+  board.CountEvaluation(7);
+  board.CloseEvaluation(1, 18);
+
+  const auto samples = [](const std::vector<TaskSummary>& tasks) {
+    std::vector<uint64_t> all;
+    for (const TaskSummary& task : tasks) {
+      for (const MetricSummary& scene : task.scenes) {
+        all.push_back(scene.samples);
+      }
+    }
+    return all;
+  };
+  EXPECT_EQ(samples(board.Training()), std::vector<uint64_t>({0, 0, 0, 12, 0, 0, 0, 0, 6}));
+  EXPECT_EQ(samples(board.Recent()), samples(board.Training()));
+  EXPECT_EQ(board.task_weights()[1].weight, 0.3);
+  EXPECT_EQ(board.task_weights()[0].weight, 1);
+  ASSERT_EQ(board.evaluations().size(), 2U);
+  EXPECT_EQ(samples(board.evaluations()[0].tasks),
+            std::vector<uint64_t>({0, 0, 0, 2, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(samples(board.evaluations()[1].tasks),
+            std::vector<uint64_t>({0, 0, 0, 0, 0, 0, 0, 0, 4}));
+  const std::vector<MetricWindowView> windows = board.windows()->Newest(9);
+  ASSERT_EQ(windows.size(), 2U);
+  EXPECT_EQ(samples(windows[0].tasks), std::vector<uint64_t>({0, 0, 0, 10, 0, 0, 0, 0, 6}));
+  EXPECT_EQ(samples(windows[1].tasks), std::vector<uint64_t>({0, 0, 0, 2, 0, 0, 0, 0, 0}));
+  // The next report is told by the extended plan.
+  ASSERT_TRUE(board.AddTraining(Delta(2, 1, 5)).ok());
+  EXPECT_EQ(samples(board.Training()), std::vector<uint64_t>({0, 0, 0, 12, 0, 0, 0, 5, 6}));
+}
+
 }  // namespace
 }  // namespace antiphon

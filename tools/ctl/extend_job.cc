@@ -8,6 +8,8 @@
 #include "common/base/text.h"
 #include "common/data/job_defaults.h"
 #include "models/job_extension.h"
+#include "models/model_config.h"
+#include "stream/header_check.h"
 
 namespace antiphon {
 namespace {
@@ -34,13 +36,16 @@ std::string ListText(const std::string& what, const std::vector<std::string>& na
 
 }  // namespace
 
-StatusOr<CtlExit> ExtendJob(CtlContext& context, const std::string& path, const JobFile& edited) {
+StatusOr<CtlExit> ExtendJob(CtlContext& context, FileSystem& fs, const std::string& path,
+                            const JobFile& edited) {
   AP_ASSIGN_OR_RETURN(const TrainingPlan running, AskPlan(context));
   const bool is_so_already = running.job_digest() == JobDigest(edited.job);
   TrainingPlan extended = running;
   ExtendReply reply;
   if (!is_so_already) {
     AP_ASSIGN_OR_RETURN(extended, ExtendPlan(running, edited));
+    AP_RETURN_IF_ERROR(CheckHeaders(edited.job, extended, ModelLabels(edited.job.model_config()),
+                                    edited.folder, fs));
     const Buffer plan = Buffer::Copy(std::string_view(extended.SerializeAsString()));
     AP_ASSIGN_OR_RETURN(reply, context.client.Ask<ExtendReply>(METHOD_EXTEND, ExtendRequest(),
                                                                context.timeout, {&plan, 1}));

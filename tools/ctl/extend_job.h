@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "common/base/file_system.h"
 #include "common/base/status.h"
 #include "common/data/job_file.h"
 #include "tools/ctl/commands.h"
@@ -10,7 +11,9 @@
 namespace antiphon {
 
 // `edited` was loaded from `path` and has passed its checks. Waits until the cluster trains by it.
-// kHealthy also when it does so already; an error says which field may not be what it is.
-StatusOr<CtlExit> ExtendJob(CtlContext& context, const std::string& path, const JobFile& edited);
+// kHealthy also when it does so already; an error says which field may not be what it is, or which
+// file lacks a column, as far as files are to be seen through `fs`.
+StatusOr<CtlExit> ExtendJob(CtlContext& context, FileSystem& fs, const std::string& path,
+                            const JobFile& edited);
 
 }  // namespace antiphon
