@@ -22,8 +22,8 @@ StatusOr<std::unique_ptr<FrozenModel>> FrozenModel::Load(FileSystem& fs, const s
   std::unique_ptr<FrozenModel> model(new FrozenModel());
   AP_ASSIGN_OR_RETURN(const SnapshotChain chain, FindNewestChain(fs, path));
   model->folder_ = chain.back().folder;
-  model->version_ = chain.back().manifest.version();
-  AP_RETURN_IF_ERROR(model->ReadPlan(chain.back().manifest).WithContext(model->folder_));
+  model->manifest_ = chain.back().manifest;
+  AP_RETURN_IF_ERROR(model->ReadPlan().WithContext(model->folder_));
   for (size_t i = 0; i < chain.size(); ++i) {
     AP_RETURN_IF_ERROR(model->ReadLink(fs, chain[i], static_cast<uint32_t>(i)));
   }
@@ -45,15 +45,14 @@ Status FrozenModel::ReadLink(FileSystem& fs, const SnapshotLink& link, uint32_t 
   return Status();
 }
 
-Status FrozenModel::ReadPlan(const SnapshotManifest& manifest) {
-  plan_ = manifest.plan();
-  AP_ASSIGN_OR_RETURN(const ParsedJob parsed, ParseJobText("the job in it", plan_.job()));
+Status FrozenModel::ReadPlan() {
+  AP_ASSIGN_OR_RETURN(const ParsedJob parsed, ParseJobText("the job in it", plan().job()));
   job_ = parsed.job;
-  AP_RETURN_IF_ERROR(CheckSchema(plan_.schema()));
-  for (const TableSpec& table : plan_.schema().tables()) {
+  AP_RETURN_IF_ERROR(CheckSchema(plan().schema()));
+  for (const TableSpec& table : plan().schema().tables()) {
     tables_.push_back({.dim = table.dim(), .places = {}, .weights = {}});
   }
-  for (const BlockSpec& block : plan_.schema().blocks()) {
+  for (const BlockSpec& block : plan().schema().blocks()) {
     blocks_.emplace_back(BlockFloats(block));
   }
   floats_missing_.resize(blocks_.size());
@@ -114,7 +113,7 @@ Status FrozenModel::ReadTombstones(const LaneBlock& block) {
 }
 
 Status FrozenModel::ReadChunk(const LaneBlock& block) {
-  const uint64_t begin = uint64_t{block.index} * plan_.schema().chunk_floats();
+  const uint64_t begin = uint64_t{block.index} * plan().schema().chunk_floats();
   const std::string name =
       "chunk " + std::to_string(block.index) + " of block " + std::to_string(block.subject);
   if (block.subject >= blocks_.size() || begin + block.count > blocks_[block.subject].size() ||
@@ -133,7 +132,7 @@ Status FrozenModel::ReadChunk(const LaneBlock& block) {
 Status FrozenModel::Finish() {
   for (size_t id = 0; id < blocks_.size(); ++id) {
     if (floats_missing_[id] > 0) {
-      return DataLossError("block '" + plan_.schema().blocks(static_cast<int>(id)).name() +
+      return DataLossError("block '" + plan().schema().blocks(static_cast<int>(id)).name() +
                            "' lacks " + std::to_string(floats_missing_[id]) + " of its values");
     }
   }

@@ -31,10 +31,10 @@ class FrozenModel final : public TrainedModel {
   static StatusOr<std::unique_ptr<FrozenModel>> Load(FileSystem& fs, const std::string& path);
 
   const Job& job() const override { return job_; }
-  const TrainingPlan& plan() const override { return plan_; }
+  const TrainingPlan& plan() const override { return manifest_.plan(); }
   const std::string& folder() const override { return folder_; }
-  // The newest version in the chain.
-  uint64_t version() const { return version_; }
+  // Of the newest snapshot in the chain.
+  const SnapshotManifest& manifest() const { return manifest_; }
 
   bool CopyRow(TableId table, Key key, float* weights) const override;
   std::span<const float> block(BlockId id) const override { return blocks_[id]; }
@@ -65,7 +65,7 @@ class FrozenModel final : public TrainedModel {
 
   FrozenModel() = default;
 
-  Status ReadPlan(const SnapshotManifest& manifest);
+  Status ReadPlan();
   Status ReadLink(FileSystem& fs, const SnapshotLink& link, uint32_t number);
   Status ReadFile(LaneFileReader& reader);
   Status ReadRows(const LaneBlock& block);
@@ -75,8 +75,7 @@ class FrozenModel final : public TrainedModel {
   Status Finish();
 
   std::string folder_;
-  uint64_t version_ = 0;
-  TrainingPlan plan_;
+  SnapshotManifest manifest_;
   Job job_;
   std::vector<Table> tables_;
   std::vector<std::vector<float>> blocks_;

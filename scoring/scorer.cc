@@ -13,10 +13,12 @@ namespace antiphon {
 namespace {
 
 // The job without what only training and its measures ask of a row.
-Job JobOfRows(Job job) {
+Job JobOfRows(Job job, Scorer::Labels labels) {
   DataConfig& data = *job.mutable_data_config();
-  data.clear_label_fields();
-  data.clear_labels();
+  if (labels == Scorer::Labels::kIgnore) {
+    data.clear_label_fields();
+    data.clear_labels();
+  }
   data.clear_sample_weight();
   data.clear_time_field();
   data.clear_request_field();
@@ -27,24 +29,28 @@ Job JobOfRows(Job job) {
 }  // namespace
 
 StatusOr<std::unique_ptr<Scorer>> Scorer::Create(const TrainedModel& model, const Gemm& gemm,
-                                                 int compute_threads) {
+                                                 int compute_threads, Labels labels) {
   const std::vector<FeatureStatistics> statistics(model.plan().features().begin(),
                                                   model.plan().features().end());
-  AP_ASSIGN_OR_RETURN(std::unique_ptr<BatchBuilder> builder,
-                      BatchBuilder::Create(JobOfRows(model.job()), statistics, {}));
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<BatchBuilder> builder,
+      BatchBuilder::Create(
+          JobOfRows(model.job(), labels), statistics,
+          labels == Labels::kRead ? ModelLabels(model.job().model_config()) : LabelColumns()));
   AP_ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
                       ModelRunner::Create(model.job(), model.plan().schema(), gemm,
                                           {.compute_threads = compute_threads}));
-  return std::unique_ptr<Scorer>(new Scorer(model, std::move(builder), std::move(runner)));
+  return std::unique_ptr<Scorer>(new Scorer(model, std::move(builder), std::move(runner), labels));
 }
 
 Scorer::Scorer(const TrainedModel& model, std::unique_ptr<BatchBuilder> builder,
-               std::unique_ptr<ModelRunner> runner)
+               std::unique_ptr<ModelRunner> runner, Labels labels)
     : model_(model),
       builder_(std::move(builder)),
       runner_(std::move(runner)),
       measures_(MeasureNames(model.job().model_config())),
       losses_(LossSpecs(model.job().model_config())),
+      read_labels_(labels),
       label_count_(ModelLabels(model.job().model_config()).names.size()) {
   for (const InputLayout::Sparse& column : MakeInputLayout(model.job()).sparse) {
     table_of_column_.push_back(column.table);
@@ -74,7 +80,7 @@ Status Scorer::Add(std::span<std::string_view> values) {
       "\": " + what + ": \"" + value + "\"");
 }
 
-const std::vector<std::vector<float>>& Scorer::Run() {
+StepInput Scorer::Gather() {
   for (std::vector<float>& rows : rows_) {
     rows.clear();
   }
@@ -82,18 +88,19 @@ const std::vector<std::vector<float>>& Scorer::Run() {
     GatherRows(column);
   }
   row_spans_.assign(rows_.begin(), rows_.end());
-  FillLabels();
-  runner_->Score({.batch = &batch_,
-                  .row_of_value = row_of_value_,
-                  .table_rows = row_spans_,
-                  .blocks = blocks_},
-                 output_);
+  FillContext();
+  return {
+      .batch = &batch_, .row_of_value = row_of_value_, .table_rows = row_spans_, .blocks = blocks_};
+}
+
+const std::vector<std::vector<float>>& Scorer::Run() {
+  runner_->Score(Gather(), output_);
   for (size_t m = 0; m < output_.logits.size(); ++m) {
     for (float& value : output_.logits[m]) {
       value = Predicted(m, value);
     }
   }
-  builder_->Start(batch_);
+  Drop();
   return output_.logits;
 }
 
@@ -109,8 +116,10 @@ void Scorer::GatherRows(size_t column) {
   }
 }
 
-void Scorer::FillLabels() {
-  batch_.labels.assign(label_count_, std::vector<float>(batch_.rows, kUnknownLabel));
+void Scorer::FillContext() {
+  if (read_labels_ == Labels::kIgnore) {
+    batch_.labels.assign(label_count_, std::vector<float>(batch_.rows, kUnknownLabel));
+  }
   // Every row is a request of its own: rows are not compared.
   batch_.request.resize(batch_.rows);
   std::iota(batch_.request.begin(), batch_.request.end(), uint64_t{0});

@@ -1,7 +1,8 @@
 // Scorer: rows of text in, what a trained model predicts for them out.
 //
 // It reads rows as evaluation does: an id that training never met counts as zeros, and nothing is
-// created. Labels, weights, times and requests of the job play no part, so rows need not have them.
+// created. Weights, times and requests of the job play no part, so rows need not have them, and
+// labels only where they are asked for.
 // Owned by one thread.
 #pragma once
 
@@ -26,9 +27,12 @@ namespace antiphon {
 
 class Scorer {
  public:
+  enum class Labels { kIgnore, kRead };
+
   // `model` and `gemm` outlive the scorer.
   static StatusOr<std::unique_ptr<Scorer>> Create(const TrainedModel& model, const Gemm& gemm,
-                                                  int compute_threads);
+                                                  int compute_threads,
+                                                  Labels labels = Labels::kIgnore);
 
   const TrainedModel& model() const { return model_; }
   // The input fields of the job that a row is scored by, ascending.
@@ -44,15 +48,21 @@ class Scorer {
   // [measure][row] of the rows that were added, of which then there are none: a probability, the
   // number of a regression, the score of a ranking. Valid until the next call.
   const std::vector<std::vector<float>>& Run();
+  // What the model is given of those rows; valid until the next call.
+  StepInput Gather();
+  // Forgets the rows that were added.
+  void Drop() { builder_->Start(batch_); }
+  // What the rows of the last Run were to be, with Labels::kRead; all unknown otherwise.
+  const TaskTargets& targets() const { return runner_->targets(); }
 
  private:
   Scorer(const TrainedModel& model, std::unique_ptr<BatchBuilder> builder,
-         std::unique_ptr<ModelRunner> runner);
+         std::unique_ptr<ModelRunner> runner, Labels labels);
 
   // Copies the rows of every value of a column behind those that are there.
   void GatherRows(size_t column);
   // What the runner expects of a batch besides features.
-  void FillLabels();
+  void FillContext();
   float Predicted(size_t measure, float output) const;
 
   const TrainedModel& model_;
@@ -60,6 +70,7 @@ class Scorer {
   const std::unique_ptr<ModelRunner> runner_;
   std::vector<std::string> measures_;
   std::vector<LossSpec> losses_;  // by task
+  const Labels read_labels_;
   size_t label_count_;
   std::vector<TableId> table_of_column_;
 

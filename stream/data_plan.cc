@@ -225,29 +225,6 @@ uint64_t CountRecords(const std::vector<Partition>& partitions) {
   return count;
 }
 
-// The files of vocabularies travel with the plan: a worker or a server of models needs only that.
-Status ReadVocabularyFiles(const Job& job, const std::string& folder, FileSystem& fs,
-                           std::vector<FeatureStatistics>& statistics) {
-  for (int i = 0; i < job.feature_config().features_size(); ++i) {
-    const FeatureConfig& feature = job.feature_config().features(i);
-    if (!feature.has_vocab_file()) {
-      continue;
-    }
-    const std::string path = ResolvePath(folder, feature.vocab_file());
-    AP_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(fs, path, kMaxVocabularyFileBytes));
-    for (const std::string_view line : Split(text, "\n")) {
-      const std::string_view value = line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
-      if (!value.empty()) {
-        statistics[static_cast<size_t>(i)].add_vocabulary(std::string(value));
-      }
-    }
-    if (statistics[static_cast<size_t>(i)].vocabulary().empty()) {
-      return InvalidArgumentError(path + ": has no values, expected one a line");
-    }
-  }
-  return Status();
-}
-
 void AddStage(const std::vector<Partition>& pieces, Partition::Kind kind, uint32_t epoch,
               std::vector<Partition>& partitions) {
   for (Partition partition : pieces) {
@@ -270,6 +247,28 @@ Status CheckPartitionCount(const Job& job, size_t train, size_t eval) {
 }
 
 }  // namespace
+
+Status ReadVocabularyFiles(const Job& job, const std::string& folder, FileSystem& fs,
+                           std::vector<FeatureStatistics>& statistics) {
+  for (int i = 0; i < job.feature_config().features_size(); ++i) {
+    const FeatureConfig& feature = job.feature_config().features(i);
+    if (!feature.has_vocab_file()) {
+      continue;
+    }
+    const std::string path = ResolvePath(folder, feature.vocab_file());
+    AP_ASSIGN_OR_RETURN(const std::string text, ReadWholeFile(fs, path, kMaxVocabularyFileBytes));
+    for (const std::string_view line : Split(text, "\n")) {
+      const std::string_view value = line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
+      if (!value.empty()) {
+        statistics[static_cast<size_t>(i)].add_vocabulary(std::string(value));
+      }
+    }
+    if (statistics[static_cast<size_t>(i)].vocabulary().empty()) {
+      return InvalidArgumentError(path + ": has no values, expected one a line");
+    }
+  }
+  return Status();
+}
 
 StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSystem& fs,
                             const std::vector<Partition>& streams) {

@@ -32,4 +32,9 @@ struct DataPlan {
 StatusOr<DataPlan> PlanData(const Job& job, const std::string& folder, FileSystem& fs,
                             const std::vector<Partition>& streams = {});
 
+// Adds what vocab_files hold to the statistics of their features, which are in the job's order.
+// They travel with the plan: a worker or a server of models needs only that.
+Status ReadVocabularyFiles(const Job& job, const std::string& folder, FileSystem& fs,
+                           std::vector<FeatureStatistics>& statistics);
+
 }  // namespace antiphon

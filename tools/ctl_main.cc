@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/net/zmq_transport.h"
 #include "models/checked_job.h"
+#include "serving/export/parity.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/extend_job.h"
 #include "tools/ctl/snapshot_files.h"
@@ -38,6 +39,7 @@ struct Arguments {
   uint32_t windows = 10;
   std::string job;
   std::vector<std::string> overrides;  // of the job
+  ParityOptions parity;
 };
 
 int Finish(const Status& status) {
@@ -100,6 +102,16 @@ StatusOr<CtlExit> RunOnFiles(const std::string& command, const Arguments& argume
                          : VerifySnapshots(context, arguments.directory);
 }
 
+StatusOr<CtlExit> RunParity(const ParityOptions& options) {
+  PosixFileSystem fs;
+  const Status status = CheckParity(fs, options, std::cout);
+  if (status.code() != StatusCode::kFailedPrecondition) {
+    AP_RETURN_IF_ERROR(status);
+  }
+  Finish(status);
+  return status.ok() ? CtlExit::kHealthy : CtlExit::kDegraded;
+}
+
 StatusOr<std::optional<JobFile>> LoadGivenJob(const Arguments& arguments, FileSystem& fs) {
   if (arguments.job.empty()) {
     return std::optional<JobFile>();
@@ -112,6 +124,9 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
   const std::vector<CLI::App*> on_files = app.get_subcommands().front()->get_subcommands();
   if (!on_files.empty()) {
     return RunOnFiles(on_files.front()->get_name(), arguments);
+  }
+  if (app.get_subcommands().front()->get_name() == "parity") {
+    return RunParity(arguments.parity);
   }
   if (arguments.scheduler.empty()) {
     return InvalidArgumentError(
@@ -172,6 +187,15 @@ int Main(int argc, char** argv) {
       arguments.timeout_seconds = kExtendTimeoutSeconds;
     }
   });
+  CLI::App* parity = app.add_subcommand(
+      "parity", "whether an export says of samples what its snapshot says; asks no cluster");
+  parity->add_option("--snapshot", arguments.parity.snapshot, "a snapshot, or a folder of them")
+      ->required();
+  parity->add_option("--samples", arguments.parity.samples, "rows like those of the training")
+      ->required();
+  parity->add_option("--version", arguments.parity.version,
+                     "what ps_export wrote; default: every precision is tried");
+  parity->add_option("--job", arguments.parity.job, "a job file whose features must be the same");
   app.add_subcommand("stop", "end the job and every process of the cluster");
   try {
     app.parse(argc, argv);

@@ -1,0 +1,55 @@
+// EmbTable: the rows of an .emb file, as it lies in memory.
+//
+// Nothing is copied: the bytes are the caller's, usually a MappedFile, and outlive the table.
+// Frozen: any thread may read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "common/base/status.h"
+#include "common/base/types.h"
+#include "serving/emb_header.h"
+
+namespace antiphon {
+
+class EmbTable {
+ public:
+  static constexpr uint32_t kNoRow = ~uint32_t{0};
+
+  // Checks every byte: checksums, order of keys, index. kDataLoss says what is wrong.
+  static StatusOr<EmbTable> Open(std::span<const std::byte> file);
+
+  uint32_t dim() const { return header_.dim; }
+  uint64_t rows() const { return header_.rows; }
+  const EmbHeader& header() const { return header_; }
+
+  // The place of the row of `key`, or kNoRow.
+  uint32_t Find(Key key) const;
+  // By row; ascending.
+  Key key(uint32_t row) const { return keys_[row]; }
+  // `weights` has dim() floats.
+  void CopyRow(uint32_t row, float* weights) const {
+    DecodeRow(header_.precision, row_bytes(row), {weights, header_.dim});
+  }
+
+  // The rows of all keys, dim() floats each one behind the other; zeros where there is none.
+  // Returns how many were found. Hides the latency of memory: faster than one key after the other.
+  size_t Lookup(std::span<const Key> keys, float* weights) const;
+
+ private:
+  EmbTable() = default;
+
+  Status CheckIndex() const;
+  uint64_t BucketOf(Key key) const { return (key - header_.first_key) >> header_.bucket_shift; }
+  uint32_t FindIn(uint64_t bucket, Key key) const;
+  const std::byte* row_bytes(uint32_t row) const { return rows_ + row * header_.row_bytes(); }
+
+  EmbHeader header_;
+  const uint32_t* buckets_ = nullptr;  // first row of each, and the end
+  const Key* keys_ = nullptr;
+  const std::byte* rows_ = nullptr;
+};
+
+}  // namespace antiphon

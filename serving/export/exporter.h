@@ -1,0 +1,27 @@
+// ExportModel: a snapshot becomes a version for serving, a folder of files that docs/formats.md
+// describes. Owned by one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/file_system.h"
+#include "common/base/status.h"
+#include "proto/serving.pb.h"
+#include "scoring/frozen_model.h"
+#include "serving/row_codec.h"
+
+namespace antiphon {
+
+struct ExportOptions {
+  std::string out;  // the folder to make; it is not there yet
+  RowPrecision precision = RowPrecision::kFp32;
+};
+
+// Writes everything under the name `out`.tmp, syncs it and renames it: `out` is whole or not there.
+// What an attempt that died left under that name is replaced. Returns what the version says of
+// itself. kAlreadyExists: there is an `out`.
+StatusOr<Signature> ExportModel(FileSystem& fs, const FrozenModel& model,
+                                const ExportOptions& options);
+
+}  // namespace antiphon

@@ -1,0 +1,62 @@
+// ScoreService: what ps_score answers, request by request, without a socket.
+//
+// POST /score takes {"samples": [{"field": value, ...}, ...]}, values being texts or numbers, and
+// gives
+// {"model": ..., "version": ..., "predictions": {"task": [...], ...}}, predictions in the order of
+// the samples. An input field that a sample lacks counts as empty.
+//
+// Guarded: any thread may call it; there are as many scorers as threads may score at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/mutex.h"
+#include "common/base/status.h"
+#include "scoring/scorer.h"
+#include "serving/served_model.h"
+#include "tools/score/latency_histogram.h"
+
+namespace antiphon {
+
+class ScoreService {
+ public:
+  // What is given outlives the service.
+  static StatusOr<std::unique_ptr<ScoreService>> Create(const ServedModel& model, const Gemm& gemm,
+                                                        Clock& clock, int threads);
+
+  // The answer as JSON. kInvalidArgument: no such JSON, or more samples than kMaxSamples;
+  // kDataLoss: a sample that cannot be scored, the message says which and why.
+  StatusOr<std::string> Score(std::string_view body) AP_EXCLUDES(mu_);
+
+  // Which model and version it serves, as JSON.
+  std::string Health() const;
+  // In Prometheus' text format.
+  std::string Metrics() AP_EXCLUDES(mu_);
+
+  // Of one request.
+  static constexpr size_t kMaxSamples = 10000;
+
+ private:
+  ScoreService(const ServedModel& model, Clock& clock) : model_(model), clock_(clock) {}
+
+  std::unique_ptr<Scorer> TakeScorer() AP_EXCLUDES(mu_);
+  void PutBack(std::unique_ptr<Scorer> scorer) AP_EXCLUDES(mu_);
+  StatusOr<std::string> ScoreBy(Scorer& scorer, std::string_view body, size_t& samples) const;
+
+  const ServedModel& model_;
+  Clock& clock_;
+  std::vector<std::string> fields_;  // by input field
+  Mutex mu_;
+  CondVar returned_;
+  std::vector<std::unique_ptr<Scorer>> idle_ AP_GUARDED_BY(mu_);
+  LatencyHistogram latency_ AP_GUARDED_BY(mu_);  // of requests that were answered
+  uint64_t samples_ AP_GUARDED_BY(mu_) = 0;
+  uint64_t failures_ AP_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace antiphon
