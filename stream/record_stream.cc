@@ -79,8 +79,8 @@ Status GapError(const std::string& partition, const std::string& wanted,
   return OutOfRangeError(partition + ": the source no longer has position " + wanted +
                          ", which is read next; the earliest that it keeps is " + earliest + ", " +
                          lost +
-                         " later. Keep data longer than a snapshot is old, or start the "
-                         "workers with --accept_gap to go on behind the gap");
+                         " later. Keep data longer than a snapshot is old, or start "
+                         "with --accept_gap to go on behind the gap");
 }
 
 }  // namespace antiphon

@@ -16,6 +16,10 @@ using ::testing::HasSubstr;
 // Batches of 4 of a partition of 10; position 6 is a bad row.
 class SmallSource final : public SampleSource {
  public:
+  explicit SmallSource(std::atomic<int>& closes) : closes_(closes) {}
+
+  void Close() override { ++closes_; }
+
   Status Open(PartitionId partition, Position from) override {
     if (partition == 99) {
       return NotFoundError("no partition 99");
@@ -39,6 +43,7 @@ class SmallSource final : public SampleSource {
   }
 
  private:
+  std::atomic<int>& closes_;
   PartitionId partition_ = 0;
   Position at_ = 0;
 };
@@ -70,7 +75,7 @@ class ReadAheadTest : public ::testing::Test {
     ClusterView view;
     view.add_lanes();
     view.add_lane_of_shard(0);
-    feed_ = std::make_unique<ReadAhead>(std::make_unique<SmallSource>(),
+    feed_ = std::make_unique<ReadAhead>(std::make_unique<SmallSource>(closes_),
                                         BatchPreparer(schema, view, {}), 2, waker_, TwoBadRows());
   }
 
@@ -93,6 +98,7 @@ class ReadAheadTest : public ::testing::Test {
     return ends;
   }
 
+  std::atomic<int> closes_{0};
   std::shared_ptr<CountingWaker> waker_ = std::make_shared<CountingWaker>();
   std::unique_ptr<ReadAhead> feed_;
   std::unique_ptr<PreparedBatch> batch_;
@@ -120,6 +126,24 @@ TEST_F(ReadAheadTest, ForgetsThePartitionBefore) {
   EXPECT_EQ(batch_->batch.partition, 2);
   EXPECT_EQ(batch_->batch.begin, 8);
   EXPECT_EQ(*Next(), BatchFeed::Outcome::kEnd);
+}
+
+TEST_F(ReadAheadTest, HasLetGoOfThePartitionWhenItSaysThatThereIsNoMore) {
+  feed_->Start(1, 0, {});
+  ReadEnds();
+
+  EXPECT_EQ(closes_.load(), 1);
+}
+
+TEST_F(ReadAheadTest, LetsGoOfThePartitionWhenItIsStoppedThoughTheReaderWaitsForRoom) {
+  feed_->Start(1, 0, {});
+  ASSERT_EQ(*Next(), BatchFeed::Outcome::kBatch);
+
+  feed_->Stop();
+
+  while (closes_.load() == 0) {
+    ASSERT_EQ(*feed_->Next(batch_), BatchFeed::Outcome::kNotReady);
+  }
 }
 
 TEST_F(ReadAheadTest, PassesOnTheErrorOfTheSource) {
