@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "common/cluster/shard_map.h"
 #include "scheduler/restore_check.h"
 
 namespace antiphon {
@@ -17,26 +16,6 @@ constexpr CallOptions kPatient = {.deadline = std::chrono::hours(1),
                                   .retry_after = std::chrono::seconds(10)};
 
 }  // namespace
-
-ClusterView BuildView(const std::vector<const Node*>& servers, uint64_t cluster_id, uint64_t epoch,
-                      uint32_t shard_count) {
-  ClusterView view;
-  view.set_cluster_id(cluster_id);
-  view.set_epoch(epoch);
-  view.set_shard_count(shard_count);
-  for (const Node* server : servers) {
-    for (const std::string& address : server->lane_addresses) {
-      LaneAddress& lane = *view.add_lanes();
-      lane.set_address(address);
-      lane.set_server(server->index);
-      lane.set_incarnation(server->incarnation);
-    }
-  }
-  for (const LaneId lane : AssignShards(shard_count, static_cast<uint32_t>(view.lanes_size()))) {
-    view.add_lane_of_shard(lane);
-  }
-  return view;
-}
 
 RestorePoint RestorePoint::Of(SnapshotChain chain) {
   RestorePoint point;

@@ -16,13 +16,8 @@
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
 #include "scheduler/lanes.h"
-#include "scheduler/membership.h"
 
 namespace antiphon {
-
-// The view of a cluster of these servers: lanes of server 0 first, shards spread over all lanes.
-ClusterView BuildView(const std::vector<const Node*>& servers, uint64_t cluster_id, uint64_t epoch,
-                      uint32_t shard_count);
 
 // A snapshot to go back to. Without a folder: the beginning.
 struct RestorePoint {

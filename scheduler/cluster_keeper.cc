@@ -1,14 +1,39 @@
 #include "scheduler/cluster_keeper.h"
 
-#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "common/base/logging.h"
 #include "common/base/text.h"
 #include "common/ckpt/snapshot_chain.h"
+#include "scheduler/cluster_view.h"
 #include "scheduler/restore_check.h"
 
 namespace antiphon {
+namespace {
+
+constexpr CallOptions kQuick = {.deadline = std::chrono::seconds(30),
+                                .retry_after = std::chrono::seconds(1)};
+
+std::map<uint32_t, Incarnation> ServersOf(const ClusterView& view) {
+  std::map<uint32_t, Incarnation> servers;
+  for (const LaneAddress& lane : view.lanes()) {
+    servers[lane.server()] = lane.incarnation();
+  }
+  return servers;
+}
+
+std::vector<const Node*> Seated(const Membership& members) {
+  std::vector<const Node*> seated;
+  for (const Node* server : members.servers()) {
+    if (members.HasSeat(*server)) {
+      seated.push_back(server);
+    }
+  }
+  return seated;
+}
+
+}  // namespace
 
 void ClusterKeeper::NoteSnapshot(const std::string& folder) {
   if (snapshots_.size() == kMaxSnapshots) {
@@ -17,17 +42,14 @@ void ClusterKeeper::NoteSnapshot(const std::string& folder) {
   snapshots_.push_back(folder);
 }
 
-Status ClusterKeeper::GoOn(const ClusterView& ready, uint64_t last_epoch) {
-  view_ = ready;
-  view_.set_epoch(last_epoch);
-  for (const LaneAddress& lane : ready.lanes()) {
-    whole_.resize(std::max<size_t>(whole_.size(), lane.server() + 1), 0);
-    whole_[lane.server()] = lane.incarnation();
-  }
-  was_ready_ = ready.lanes_size() > 0;
-  ready_ = was_ready_ && ready.epoch() == last_epoch;
+Status ClusterKeeper::GoOn(const JournalSummary& before) {
+  view_ = before.whole;
+  view_.set_epoch(before.last_view_epoch);
+  whole_ = ServersOf(view_);
+  was_ready_ = before.whole.lanes_size() > 0;
+  ready_ = was_ready_ && before.ready_epoch == before.last_view_epoch;
+  may_have_adopted_ = was_ready_;
   if (!ready_) {
-    building_.assign(whole_.size(), 0);
     return Status();
   }
   building_ = whole_;
@@ -36,12 +58,15 @@ Status ClusterKeeper::GoOn(const ClusterView& ready, uint64_t last_epoch) {
 }
 
 void ClusterKeeper::Rebuild() {
+  if (move_ != nullptr) {
+    GiveUpMove("the job is extended");
+  }
   ready_ = false;
   builder_.Reset();
 }
 
 StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
-                                                     const TrainingPlan* plan) {
+                                                     const TrainingPlan* plan, bool may_move) {
   if (NoticeLosses(members)) {
     return News::kLost;
   }
@@ -58,8 +83,17 @@ StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
   if (builder_.state() == State::kFailed) {
     return builder_.status();
   }
-  if (builder_.state() != State::kReady || ready_) {
+  if (builder_.state() != State::kReady) {
     return News::kNone;
+  }
+  const bool is_closed = move_ != nullptr && !flipped_ && !ready_;
+  if (ready_ || is_closed) {
+    return AdvanceMove(members, *plan, may_move);
+  }
+  if (flipped_) {
+    moves_.Serving(clock_.Now());
+    move_.reset();
+    flipped_ = false;
   }
   whole_ = building_;
   ready_ = was_ready_ = true;
@@ -70,21 +104,25 @@ StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
 // was built again.
 bool ClusterKeeper::NoticeLosses(const Membership& members) {
   bool lost = false;
-  for (const Node* node : members.servers()) {
-    if (node->index >= building_.size() || building_[node->index] == 0) {
-      continue;
-    }
-    if (building_[node->index] == node->incarnation && node->alive()) {
+  for (auto& [slot, incarnation] : building_) {
+    const Node* server = members.ServerOf(slot);
+    const bool is_there =
+        server != nullptr && server->incarnation == incarnation && server->alive();
+    if (incarnation == 0 || is_there) {
       continue;
     }
     lost = true;
-    const Incarnation gone = std::exchange(building_[node->index], 0);
+    const Incarnation gone = std::exchange(incarnation, 0);
     if (was_ready_) {
       recoveries_.Lost(*members.Find(gone), clock_.Now(), clock_.WallSeconds());
     }
   }
   if (lost) {
     ready_ = false;
+    if (move_ != nullptr) {
+      GiveUpMove(flipped_ ? "a server was lost at the end; what follows is a recovery"
+                          : "a server was lost");
+    }
     builder_.Reset();
   }
   return lost;
@@ -102,34 +140,160 @@ Status ClusterKeeper::CheckPatience(const Membership& members) const {
   return Status();
 }
 
-void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
-  const ClusterView view = BuildView(members.servers(), options_.cluster_id, view_.epoch() + 1,
-                                     plan.schema().shard_count());
-  whole_.resize(members.servers().size(), 0);
-  building_.resize(whole_.size());
-  std::vector<LaneId> lost;
-  for (const Node* node : members.servers()) {
-    building_[node->index] = node->incarnation;
-    if (whole_[node->index] == node->incarnation) {
-      continue;
-    }
-    for (int lane = 0; lane < view.lanes_size(); ++lane) {
-      if (view.lanes(lane).server() == node->index) {
-        lost.push_back(static_cast<LaneId>(lane));
-      }
-    }
-    recoveries_.Replaced(node->index, clock_.Now());
-  }
-  was_anything_lost_ = !lost.empty();
+void ClusterKeeper::TakeView(const ClusterView& view) {
   if (journal_ != nullptr) {
     JournalRecord record;
     *record.mutable_building() = view;
     journal_->Note(std::move(record));
   }
-  point_ = NewestSnapshot();
+  forgetting_.reset();
   view_ = view;
+  building_ = ServersOf(view);
   rpc_.SetCluster(view_.cluster_id(), view_.epoch());
+}
+
+void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
+  const uint64_t epoch = view_.epoch() + 1;
+  TakeView(was_ready_ ? NextView(view_, Seated(members), epoch, Placement::kKeep)
+                      : FirstView(members.servers(), options_.cluster_id, epoch,
+                                  plan.schema().shard_count()));
+  std::vector<LaneId> lost;
+  for (int lane = 0; lane < view_.lanes_size(); ++lane) {
+    const LaneAddress& address = view_.lanes(lane);
+    if (whole_[address.server()] != address.incarnation()) {
+      lost.push_back(static_cast<LaneId>(lane));
+      recoveries_.Replaced(address.server(), clock_.Now());
+    }
+  }
+  was_anything_lost_ = !lost.empty();
+  point_ = was_anything_lost_ ? NewestSnapshot() : RestorePoint();
   builder_.Start(plan, view_, lost, point_);
+}
+
+ClusterKeeper::News ClusterKeeper::AdvanceMove(const Membership& members, const TrainingPlan& plan,
+                                               bool may_move) {
+  if (move_ == nullptr) {
+    if (may_have_adopted_) {
+      ForgetAdopted();
+    }
+    if (may_move && clock_.Now() >= move_again_at_) {
+      if (std::optional<MoveGoal> goal = WantedMove(members); goal.has_value()) {
+        BeginMove(*std::move(goal), plan);
+      }
+    }
+    return News::kNone;
+  }
+  for (const LaneAddress& lane : move_->goal().to.lanes()) {
+    if (const Node* node = members.Find(lane.incarnation()); !node->alive()) {
+      GiveUpMove(node->Name() + " is gone");
+      return News::kNone;
+    }
+  }
+  if (ready_ && !may_move) {
+    GiveUpMove("the job ends, or is extended");
+    return News::kNone;
+  }
+  if (!ready_) {
+    move_->NoteClosed();
+  }
+  move_->Advance();
+  switch (move_->phase()) {
+    case ShardMove::Phase::kFailed:
+      GiveUpMove(move_->status().ToString());
+      return News::kNone;
+    case ShardMove::Phase::kClosing:
+      Close(members, plan);
+      return News::kClosed;
+    case ShardMove::Phase::kReady:
+      Flip(plan);
+      return News::kNone;
+    default:
+      return News::kNone;
+  }
+}
+
+std::optional<MoveGoal> ClusterKeeper::WantedMove(const Membership& members) const {
+  std::vector<const Node*> staying;
+  std::string reason;
+  for (const Node* server : members.servers()) {
+    const std::string name = "server " + std::to_string(server->index);
+    const std::string comma = reason.empty() ? "" : ", ";
+    if (server->draining) {
+      reason += comma + name + " is drained";
+      continue;
+    }
+    staying.push_back(server);
+    reason += members.HasSeat(*server) ? "" : comma + name + " joined";
+  }
+  if (reason.empty() || staying.empty()) {
+    return std::nullopt;
+  }
+  return MoveGoal{.reason = reason,
+                  .from = NextView(view_, members.servers(), view_.epoch(), Placement::kKeep),
+                  .to = NextView(view_, staying, 0, Placement::kBalance)};
+}
+
+void ClusterKeeper::BeginMove(MoveGoal goal, const TrainingPlan& plan) {
+  forgetting_.reset();
+  if (const Status status = lanes_.Connect(goal.from); !status.ok()) {
+    LOG(WARNING) << goal.reason << ": " << status;
+    move_again_at_ = clock_.Now() + kMoveAgainAfter;
+    return;
+  }
+  move_ = std::make_unique<ShardMove>(std::move(goal), plan, lanes_, moves_, clock_);
+}
+
+// Everybody who serves or reads goes by a view that no worker gets: what is pushed under the old
+// one is refused.
+void ClusterKeeper::Close(const Membership& members, const TrainingPlan& plan) {
+  TakeView(NextView(view_, Seated(members), view_.epoch() + 1, Placement::kKeep));
+  ready_ = false;
+  ClusterView with_newcomers = move_->goal().from;
+  with_newcomers.set_epoch(view_.epoch());
+  builder_.Start(plan, with_newcomers, {}, RestorePoint());
+}
+
+// From here on there is no way back: the lanes have what they should have, and a server that is
+// lost is restored under the new view.
+void ClusterKeeper::Flip(const TrainingPlan& plan) {
+  ClusterView view = move_->goal().to;
+  view.set_epoch(view_.epoch() + 1);
+  TakeView(view);
+  whole_ = building_;
+  flipped_ = true;
+  was_anything_lost_ = false;
+  point_ = RestorePoint();
+  builder_.Start(plan, view_, {}, RestorePoint());
+}
+
+void ClusterKeeper::NoteMoveSnapshot(const StatusOr<SnapshotReply>& snapshot) {
+  if (move_ != nullptr) {
+    move_->NoteSnapshot(snapshot.ok() ? ReadChain(fs_, snapshot->directory())
+                                      : StatusOr<SnapshotChain>(snapshot.status()));
+  }
+}
+
+// The cluster goes on as it was. If it is closed, it is opened by one more view.
+void ClusterKeeper::GiveUpMove(const std::string& why) {
+  moves_.GivenUp(why);
+  move_.reset();
+  flipped_ = false;
+  may_have_adopted_ = true;
+  move_again_at_ = clock_.Now() + kMoveAgainAfter;
+  if (!ready_) {
+    builder_.Reset();
+  } else if (const Status status = lanes_.Connect(view_); !status.ok()) {
+    LOG(WARNING) << status;
+  }
+}
+
+// What comes too late does no harm: a lane that forgot reads again.
+void ClusterKeeper::ForgetAdopted() {
+  may_have_adopted_ = false;
+  forgetting_ = std::make_unique<LaneRound>(lanes_, kQuick);
+  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
+    forgetting_->Ask(lane, METHOD_ADOPT, AdoptRequest());
+  }
 }
 
 // One that has been moved away since does not stop a recovery: an older one only means more to

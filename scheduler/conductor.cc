@@ -23,6 +23,11 @@ Conductor::Conductor(const ConductorOptions& options)
 
 StatusOr<RegisterReply> Conductor::Register(const RegisterRequest& request, Incarnation sender,
                                             Time now) {
+  return RegisterNode(request, sender, now, Joining::kWhenAllHaveSpoken);
+}
+
+StatusOr<RegisterReply> Conductor::RegisterNode(const RegisterRequest& request, Incarnation sender,
+                                                Time now, Joining joining) {
   RegisterReply reply;
   reply.set_cluster_id(options_.cluster_id);
   reply.set_heartbeat_ms(static_cast<uint32_t>(
@@ -39,7 +44,7 @@ StatusOr<RegisterReply> Conductor::Register(const RegisterRequest& request, Inca
     }
   }
   const bool is_new = members_.Find(sender) == nullptr;
-  AP_ASSIGN_OR_RETURN(Node * node, members_.Register(request, sender, now));
+  AP_ASSIGN_OR_RETURN(Node * node, members_.Register(request, sender, now, joining));
   if (is_new) {
     LOG(INFO) << node->Name() << " has registered";
     JournalRecord record;
@@ -69,6 +74,9 @@ StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarna
     }
   }
   HeartbeatReply reply;
+  if (node->may_leave()) {
+    reply.set_drain(true);
+  }
   reply.set_state(lifecycle_.StateFor(node->role));
   if (!lifecycle_.result().ok()) {
     reply.set_reason(lifecycle_.result().message());
@@ -96,6 +104,15 @@ void Conductor::NodeGone(const Node& node, const std::string& how) {
   if (node.role == ROLE_WORKER) {
     WorkerGone(node);
   }
+}
+
+Status Conductor::Drain(const DrainRequest& request) {
+  AP_ASSIGN_OR_RETURN(const Node* node, members_.Drain(request.role(), request.node()));
+  LOG(INFO) << node->Name() << " is drained";
+  JournalRecord record;
+  *record.mutable_drain() = request;
+  Note(std::move(record));
+  return Status();
 }
 
 StatusOr<Node*> Conductor::HearWorker(Incarnation sender, Time now) {
@@ -209,11 +226,11 @@ Status Conductor::MoveToPlan(uint64_t view_epoch, MetricsDelta& delta) const {
 }
 
 StatusOr<LeaseReply> Conductor::Lease(const LeaseRequest& request, Incarnation sender, Time now) {
-  AP_RETURN_IF_ERROR(HearWorker(sender, now).status());
+  AP_ASSIGN_OR_RETURN(const Node* node, HearWorker(sender, now));
   LeaseReply reply;
   reply.set_tick(request.tick());
   reply.set_action(LeaseReply::WAIT);
-  if (book_ == nullptr || suspended_) {
+  if (book_ == nullptr || suspended_ || node->draining) {
     return reply;
   }
   const bool held_one = book_->LeaseOf(sender) != nullptr;
@@ -359,7 +376,10 @@ void Conductor::Note(JournalRecord record) {
 Status Conductor::Replay(const JournalRecord& record, Time then) {
   switch (record.change_case()) {
     case JournalRecord::kRegistered:
-      return Register(record.registered().request(), record.registered().sender(), then).status();
+      // What it waited for has come: it was registered.
+      return RegisterNode(record.registered().request(), record.registered().sender(), then,
+                          Joining::kAtOnce)
+          .status();
     case JournalRecord::kGone: {
       const JournalDeparture& gone = record.gone();
       if (members_.Find(gone.sender()) == nullptr) {
@@ -375,6 +395,11 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
                          record.plan().sender(), then);
     case JournalRecord::kExtension:
       return Extend(Buffer::Copy(std::string_view(record.extension().plan())));
+    case JournalRecord::kBuilding:
+      Seat(record.building());
+      return Status();
+    case JournalRecord::kDrain:
+      return Drain(record.drain());
     case JournalRecord::kReady: {
       const auto& progress = record.ready().progress();
       Ready(record.ready().view(), {progress.begin(), progress.end()});

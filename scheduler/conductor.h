@@ -60,6 +60,11 @@ class Conductor {
   StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,
                                Incarnation sender, uint64_t view_epoch, Time now);
 
+  // The node is to leave; see Membership::Drain.
+  Status Drain(const DrainRequest& request);
+  // A view with these servers is about to be built; see Membership::Seat.
+  void Seat(const ClusterView& view) { members_.Seat(view); }
+
   // A lane is lost, or lanes are about to go by another view: no lease is given out until Ready.
   void Suspend() { suspended_ = true; }
   // The lanes of `view` serve: leases may be given out. The first time, `kept` is the progress of a
@@ -119,6 +124,8 @@ class Conductor {
   void Rewind(const std::vector<PartitionProgress>& kept);
   void FinishExtension(uint64_t view_epoch);
   Status MoveToPlan(uint64_t view_epoch, MetricsDelta& delta) const;
+  StatusOr<RegisterReply> RegisterNode(const RegisterRequest& request, Incarnation sender, Time now,
+                                       Joining joining);
   StatusOr<Node*> HearWorker(Incarnation sender, Time now);
   Status ApplyReport(const ReportRequest& request, const MetricsDelta& delta, Incarnation sender,
                      Time now);

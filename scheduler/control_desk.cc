@@ -13,6 +13,14 @@ Status ControlDesk::Answer(const Request& request) {
       return AnswerSnapshot(request);
     case METHOD_EXTEND:
       return AnswerExtend(request);
+    case METHOD_DRAIN: {
+      DrainRequest meta;
+      AP_RETURN_IF_ERROR(request.Parse(meta));
+      AP_RETURN_IF_ERROR(CheckRuns());
+      AP_RETURN_IF_ERROR(job_.Drain(meta));
+      rpc_.Reply(RpcNode::AddressOf(request), DrainReply(), {});
+      return Status();
+    }
     case METHOD_STOP:
       LOG(INFO) << "asked to stop";
       job_.lifecycle().Stop(clock_.Now());
@@ -30,6 +38,12 @@ Status ControlDesk::CheckSender(const Request& request) const {
     return Status();
   }
   return PermissionDeniedError(node->Name() + " asked for what only ps_ctl may ask for");
+}
+
+Status ControlDesk::CheckRuns() const {
+  return job_.lifecycle().ended()
+             ? FailedPreconditionError("the job has ended: every node leaves by itself")
+             : Status();
 }
 
 Status ControlDesk::AnswerSnapshot(const Request& request) {
@@ -53,6 +67,11 @@ Status ControlDesk::AnswerSnapshot(const Request& request) {
   if (!cluster_.ready()) {
     return FailedPreconditionError(
         "there is nothing to write now: the cluster waits for servers or the plan");
+  }
+  if (cluster_.moving()) {
+    return FailedPreconditionError(
+        "shards are moving to other servers, by way of snapshots of their own; ask again when they "
+        "have arrived (ps_ctl status)");
   }
   AP_RETURN_IF_ERROR(snapshots_.Start(directory, *job_.book()));
   snapshot_answer_.Owe(to);

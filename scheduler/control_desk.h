@@ -1,5 +1,5 @@
 // ControlDesk: what ps_ctl may tell a running job: to write a snapshot, to take in tasks and
-// scenes, to end.
+// scenes, to do without a node, to end.
 //
 // An answer is given at once, or when what was asked for is done. An error is the answer to the
 // sender. Owned by the scheduler's thread.
@@ -30,7 +30,8 @@ class ControlDesk {
         snapshots_(snapshots),
         snapshot_dir_(std::move(snapshot_dir)) {}
 
-  // METHOD_SNAPSHOT, METHOD_EXTEND and METHOD_STOP, which are not for nodes of the job.
+  // METHOD_SNAPSHOT, METHOD_EXTEND, METHOD_DRAIN and METHOD_STOP, which are not for nodes of the
+  // job.
   Status Answer(const Request& request);
 
   // A round of the snapshot desk has just ended: whoever asked for it is told how.
@@ -41,6 +42,7 @@ class ControlDesk {
   void OnEnd();
 
  private:
+  Status CheckRuns() const;
   Status CheckSender(const Request& request) const;
   Status AnswerSnapshot(const Request& request);
   Status AnswerExtend(const Request& request);

@@ -1,5 +1,7 @@
 #include "scheduler/journal_summary.h"
 
+#include "scheduler/cluster_view.h"
+
 namespace antiphon {
 
 StatusOr<JournalSummary> Summarize(const std::vector<JournalRecord>& records) {
@@ -14,9 +16,14 @@ StatusOr<JournalSummary> Summarize(const std::vector<JournalRecord>& records) {
         break;
       case JournalRecord::kBuilding:
         summary.last_view_epoch = record.building().epoch();
+        // A server that is lost does not move shards: only a move that has come to its end does.
+        if (summary.whole.lanes_size() > 0 && !SamePlacement(summary.whole, record.building())) {
+          summary.whole = record.building();
+        }
         break;
       case JournalRecord::kReady:
-        summary.ready = record.ready().view();
+        summary.whole = record.ready().view();
+        summary.ready_epoch = record.ready().view().epoch();
         break;
       case JournalRecord::kSnapshot:
         summary.snapshots.push_back(record);

@@ -16,8 +16,11 @@ struct JournalSummary {
   std::string address;
   uint32_t servers = 0;
   uint64_t scheduler_epoch = 1;  // of the scheduler that goes on from here
-  ClusterView ready;             // the newest view whose lanes were ready; without lanes: none
-  uint64_t last_view_epoch = 0;  // used up, perhaps by a view that was never ready
+  // The newest view whose lanes had all that it gives them: they were ready, or shards had come to
+  // them and the view was about to say so. Without lanes: none.
+  ClusterView whole;
+  uint64_t ready_epoch = 0;              // of the newest view that was ready
+  uint64_t last_view_epoch = 0;          // used up, perhaps by a view that was never ready
   std::vector<JournalRecord> snapshots;  // complete ones, the newest last
 };
 

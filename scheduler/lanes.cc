@@ -6,24 +6,13 @@
 namespace antiphon {
 
 Status Lanes::Connect(const ClusterView& view) {
-  const ClusterView before = std::exchange(view_, view);
-  for (int lane = 0; lane < view.lanes_size(); ++lane) {
-    const auto index = static_cast<size_t>(lane);
-    const bool was_there = index < peers_.size();
-    if (was_there && before.lanes(lane).incarnation() == view.lanes(lane).incarnation()) {
-      continue;
-    }
-    if (was_there) {
-      rpc_.endpoint().Disconnect(peers_[index]);
-    }
-    auto peer = rpc_.endpoint().Connect(view.lanes(lane).address());
-    if (!peer.ok()) {
-      return peer.status().WithContext(Name(static_cast<LaneId>(lane)));
-    }
-    peers_.resize(std::max(peers_.size(), index + 1));
-    peers_[index] = *peer;
-  }
-  return Status();
+  view_ = view;
+  const Status status = peers_.Connect(view);
+  return status.ok() ? status : status.WithContext(Name(static_cast<LaneId>(size())));
+}
+
+bool Lanes::HasShards(LaneId lane) const {
+  return std::ranges::count(view_.lane_of_shard(), lane) > 0;
 }
 
 std::string Lanes::Name(LaneId lane) const {
@@ -34,7 +23,7 @@ std::string Lanes::Name(LaneId lane) const {
 
 CallId Lanes::Call(LaneId lane, Method method, const google::protobuf::MessageLite& meta,
                    const CallOptions& options, ReplyHandler& handler) {
-  return rpc_.Call(peers_[lane], method, meta, {}, options, handler);
+  return rpc_.Call(peers_.ids()[lane], method, meta, {}, options, handler);
 }
 
 LaneRound::~LaneRound() {

@@ -10,6 +10,7 @@
 
 #include "common/base/status.h"
 #include "common/base/types.h"
+#include "common/net/lane_peers.h"
 #include "common/net/rpc.h"
 #include "proto/cluster.pb.h"
 
@@ -17,12 +18,15 @@ namespace antiphon {
 
 class Lanes {
  public:
-  explicit Lanes(RpcNode& rpc) : rpc_(rpc) {}
+  explicit Lanes(RpcNode& rpc) : rpc_(rpc), peers_(rpc.endpoint()) {}
 
-  // Connects to every lane of the view that was not in the view before.
+  // From now on lanes are those of this view: connects to those that were not in the view before,
+  // and takes leave of those that are not any more.
   Status Connect(const ClusterView& view);
 
-  size_t size() const { return peers_.size(); }
+  size_t size() const { return peers_.ids().size(); }
+  // One of a server that has just joined has none.
+  bool HasShards(LaneId lane) const;
   // "lane 3 (server 1, tcp://127.0.0.1:4001)"
   std::string Name(LaneId lane) const;
   CallId Call(LaneId lane, Method method, const google::protobuf::MessageLite& meta,
@@ -32,7 +36,7 @@ class Lanes {
  private:
   RpcNode& rpc_;
   ClusterView view_;
-  std::vector<PeerId> peers_;
+  LanePeers peers_;
 };
 
 // Over when every lane has answered well, or when one has not. What is still under way when the

@@ -53,11 +53,11 @@ Status Membership::CheckLanes(const RegisterRequest& request) const {
   return Status();
 }
 
-StatusOr<uint32_t> Membership::FindSlot(const RegisterRequest& request, Incarnation sender,
-                                        Time now) {
+StatusOr<const Node*> Membership::FindPlace(const RegisterRequest& request, Incarnation sender,
+                                            Time now, Joining joining) {
   AP_RETURN_IF_ERROR(CheckLanes(request));
-  if (servers_.size() < options_.servers) {
-    return static_cast<uint32_t>(servers_.size());
+  if (seats_.empty() && servers_.size() < options_.servers) {
+    return nullptr;
   }
   for (const Node* before : servers_) {
     if (before->alive()) {
@@ -70,12 +70,16 @@ StatusOr<uint32_t> Membership::FindSlot(const RegisterRequest& request, Incarnat
           " is free for a server with --lanes=" + std::to_string(before->lane_addresses.size()) +
           ", this one has " + std::to_string(lanes));
     }
-    return before->index;
+    return before;
   }
-  return NoSlotIsFree(sender, now);
+  if (joining == Joining::kWhenAllHaveSpoken) {
+    AP_RETURN_IF_ERROR(AwaitWordOfAll(sender, now));
+  }
+  return nullptr;
 }
 
-Status Membership::NoSlotIsFree(Incarnation sender, Time now) {
+// Ok when all servers live, and one more may join.
+Status Membership::AwaitWordOfAll(Incarnation sender, Time now) {
   if (waiting_.size() >= kMaxNodes) {
     return ResourceExhaustedError("more than " + std::to_string(kMaxNodes) +
                                   " servers wait for a place in this job");
@@ -91,13 +95,18 @@ Status Membership::NoSlotIsFree(Incarnation sender, Time now) {
     names += (names.empty() ? "" : ", ") + node->Name();
   }
   waiting_.erase(sender);
+  if (options_.elastic) {
+    return Status();
+  }
   return FailedPreconditionError(
-      "one server too many: this job has " + std::to_string(options_.servers) +
-      " and all of them live: " + names + "; start the scheduler with --servers=" +
-      std::to_string(options_.servers + 1) + " to use more");
+      "one server too many: this job has " + std::to_string(servers_.size()) +
+      " and all of them live: " + names +
+      "; start the scheduler with --snapshot_dir so that servers can join, or with --servers=" +
+      std::to_string(servers_.size() + 1));
 }
 
-StatusOr<Node*> Membership::Register(const RegisterRequest& request, Incarnation sender, Time now) {
+StatusOr<Node*> Membership::Register(const RegisterRequest& request, Incarnation sender, Time now,
+                                     Joining joining) {
   if (sender == 0) {
     return InvalidArgumentError("a node registered without an incarnation (0 in its header)");
   }
@@ -113,26 +122,118 @@ StatusOr<Node*> Membership::Register(const RegisterRequest& request, Incarnation
                                   " nodes have registered with this scheduler");
   }
   const bool is_server = request.role() == ROLE_SERVER;
-  uint32_t slot = 0;
+  const Node* before = nullptr;
   if (is_server) {
-    AP_ASSIGN_OR_RETURN(slot, FindSlot(request, sender, now));
+    AP_ASSIGN_OR_RETURN(before, FindPlace(request, sender, now, joining));
     waiting_.erase(sender);
   }
   Node& node = nodes_.emplace_back();
   node.role = request.role();
-  node.index = is_server ? slot : workers_++;
   node.incarnation = sender;
   node.host = request.host().substr(0, kMaxAddressBytes);
   node.pid = request.pid();
-  if (is_server) {
-    node.lane_addresses.assign(request.lane_addresses().begin(), request.lane_addresses().end());
-    servers_.resize(std::max<size_t>(servers_.size(), slot + 1));
-    servers_[slot] = &node;
-  }
   node.job_digest = request.job_digest();
   node.last_heard = now;
   by_incarnation_[sender] = &node;
+  if (is_server) {
+    node.lane_addresses.assign(request.lane_addresses().begin(), request.lane_addresses().end());
+    TakePlace(node, before);
+  } else {
+    node.index = workers_++;
+  }
   return &node;
+}
+
+// A drain is of the slot: whoever takes the place of a server that was drained goes on with it.
+void Membership::TakePlace(Node& server, const Node* before) {
+  server.index = before == nullptr ? next_slot_++ : before->index;
+  if (before != nullptr) {
+    server.draining = before->draining;
+    RemoveSlot(*before);
+  }
+  servers_.insert(std::ranges::upper_bound(servers_, server.index, {}, &Node::index), &server);
+}
+
+void Membership::RemoveSlot(const Node& server) {
+  std::erase(servers_, &server);
+}
+
+// What the loss of a server means for the slots.
+void Membership::Vacate(const Node& gone) {
+  if (gone.role != ROLE_SERVER || gone.retired || seats_.empty()) {
+    return;
+  }
+  if (!HasSeat(gone)) {
+    RemoveSlot(gone);
+    return;
+  }
+  const auto spare = std::ranges::find_if(servers_, [&](const Node* node) {
+    return node->alive() && !HasSeat(*node) && !node->draining &&
+           node->lane_addresses.size() == gone.lane_addresses.size();
+  });
+  if (spare != servers_.end()) {
+    Node& server = *by_incarnation_.at((*spare)->incarnation);
+    RemoveSlot(server);
+    RemoveSlot(gone);
+    server.index = gone.index;
+    servers_.insert(std::ranges::upper_bound(servers_, server.index, {}, &Node::index), &server);
+  }
+}
+
+Status Membership::CheckDrain(const Node& server) const {
+  if (!options_.elastic) {
+    return FailedPreconditionError(
+        "shards move to other servers by way of snapshots, and there is no folder for them; start "
+        "the scheduler with --snapshot_dir");
+  }
+  if (seats_.empty()) {
+    return FailedPreconditionError("the job has not begun: " + server.Name() +
+                                   " has nothing to give away; stop it, or start with fewer "
+                                   "--servers");
+  }
+  const bool others = std::ranges::any_of(servers_, [&server](const Node* node) {
+    return node != &server && node->alive() && !node->draining;
+  });
+  return others
+             ? Status()
+             : FailedPreconditionError("there is no other server that could take the shards of " +
+                                       server.Name() + "; start one first");
+}
+
+StatusOr<Node*> Membership::Drain(Role role, uint32_t index) {
+  const auto found = std::ranges::find_if(nodes_, [&](const Node& node) {
+    return node.alive() && node.role == role && node.index == index && !node.retired;
+  });
+  if (found == nodes_.end()) {
+    return NotFoundError(std::string("there is no ") +
+                         (role == ROLE_SERVER ? "server " : "worker ") + std::to_string(index) +
+                         " that lives; ps_ctl status shows who does");
+  }
+  Node& node = *found;
+  if (node.role == ROLE_SERVER && !node.draining) {
+    AP_RETURN_IF_ERROR(CheckDrain(node));
+    if (!HasSeat(node)) {
+      node.retired = true;
+      RemoveSlot(node);
+    }
+  }
+  node.draining = true;
+  return &node;
+}
+
+void Membership::Seat(const ClusterView& view) {
+  std::set<uint32_t> seats;
+  for (const LaneAddress& lane : view.lanes()) {
+    seats.insert(lane.server());
+  }
+  for (const uint32_t slot : seats_) {
+    const Node* before = ServerOf(slot);
+    if (!seats.contains(slot) && before != nullptr) {
+      by_incarnation_.at(before->incarnation)->retired = true;
+      RemoveSlot(*before);
+    }
+  }
+  seats_ = std::move(seats);
 }
 
 StatusOr<Node*> Membership::Hear(Incarnation sender, Time now) {
@@ -157,6 +258,7 @@ void Membership::Leave(Incarnation incarnation, const std::string& reason, Time 
   node.health = NodeStatus::LEFT;
   node.death = reason.substr(0, kMaxReasonBytes);
   node.gone_at = now;
+  Vacate(node);
 }
 
 void Membership::Bury(Incarnation incarnation, const std::string& reason, Time now) {
@@ -164,6 +266,7 @@ void Membership::Bury(Incarnation incarnation, const std::string& reason, Time n
   node.health = NodeStatus::DEAD;
   node.death = reason;
   node.gone_at = now;
+  Vacate(node);
 }
 
 std::vector<const Node*> Membership::Sweep(Time now) {
@@ -187,6 +290,7 @@ std::vector<const Node*> Membership::Sweep(Time now) {
     node.gone_at = now;
     if (!node.told_end) {
       dead.push_back(&node);
+      Vacate(node);
     }
   }
   return dead;
@@ -208,6 +312,21 @@ const Node* Membership::FindProcess(Role role, const std::string& host, int64_t 
     return node.alive() && node.role == role && node.host == host && node.pid == pid;
   });
   return found == nodes_.end() ? nullptr : &*found;
+}
+
+const Node* Membership::ServerOf(uint32_t slot) const {
+  const auto found = std::ranges::lower_bound(servers_, slot, {}, &Node::index);
+  return found != servers_.end() && (*found)->index == slot ? *found : nullptr;
+}
+
+bool Membership::servers_complete() const {
+  if (seats_.empty()) {
+    return servers_.size() >= options_.servers && LiveServers() == servers_.size();
+  }
+  return std::ranges::all_of(seats_, [this](uint32_t slot) {
+    const Node* server = ServerOf(slot);
+    return server != nullptr && server->alive();
+  });
 }
 
 uint32_t Membership::LiveServers() const {

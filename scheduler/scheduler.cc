@@ -19,7 +19,9 @@ Incarnation SchedulerIncarnation(uint64_t cluster_id) {
 
 ConductorOptions ConductorOptionsOf(const SchedulerOptions& options) {
   ConductorOptions job;
-  job.membership = {.servers = options.servers, .dead_after = options.dead_after};
+  job.membership = {.servers = options.servers,
+                    .elastic = !options.snapshot_dir.empty(),
+                    .dead_after = options.dead_after};
   job.lifecycle = {.failure_linger = options.failure_linger,
                    .finish_wait = options.finish_wait,
                    .linger = options.linger};
@@ -108,7 +110,7 @@ Status Scheduler::GoOn(const std::vector<JournalRecord>& records, const JournalS
   }
   if (!records.empty()) {
     job_.GoOn(before.scheduler_epoch, now + options_.restart_grace);
-    AP_RETURN_IF_ERROR(cluster_.GoOn(before.ready, before.last_view_epoch));
+    AP_RETURN_IF_ERROR(cluster_.GoOn(before));
     if (!cluster_.ready()) {
       job_.Suspend();
     }
@@ -162,6 +164,7 @@ Status Scheduler::Answer(Request& request) {
       return AnswerStatus(request);
     case METHOD_SNAPSHOT:
     case METHOD_EXTEND:
+    case METHOD_DRAIN:
     case METHOD_STOP:
       return control_.Answer(request);
     case METHOD_GET_PLAN:
@@ -333,11 +336,18 @@ void Scheduler::AdvanceCluster() {
   using News = ClusterKeeper::News;
   const PlanDesk& desk = job_.plan_desk();
   const StatusOr<News> news =
-      cluster_.Advance(job_.members(), desk.has_plan() ? &desk.next_plan() : nullptr);
+      cluster_.Advance(job_.members(), desk.has_plan() ? &desk.next_plan() : nullptr,
+                       !job_.complete() && !desk.is_extending());
+  if (cluster_.view().epoch() > seated_epoch_) {
+    seated_epoch_ = cluster_.view().epoch();
+    job_.Seat(cluster_.view());
+  }
   if (!news.ok()) {
     Fail(news.status());
   } else if (*news == News::kLost) {
     OnLost();
+  } else if (*news == News::kClosed) {
+    job_.Suspend();
   } else if (*news == News::kReady) {
     OnReady();
   }
@@ -355,6 +365,7 @@ void Scheduler::OnReady() {
   std::vector<PartitionProgress> progress;
   if (!cluster_.was_anything_lost()) {
     progress = job_.book()->Progress();
+    snapshots_.OnOtherLanes();
   } else if (same_job) {
     progress.assign(from.manifest.progress().begin(), from.manifest.progress().end());
   }
@@ -366,9 +377,10 @@ void Scheduler::OnReady() {
   if (job_.book() != nullptr) {
     const bool is_extension = job_.plan_desk().is_extending();
     job_.Ready(cluster_.view(), progress);
-    cluster_.recoveries().Serving(from.folder, job_.book()->replay_samples(), clock_.Now());
+    if (cluster_.was_anything_lost()) {
+      cluster_.recoveries().Serving(from.folder, job_.book()->replay_samples(), clock_.Now());
+    }
     if (is_extension) {
-      snapshots_.OnExtended();
       control_.OnExtended();
     }
     return;
@@ -390,8 +402,14 @@ void Scheduler::OnReady() {
 }
 
 void Scheduler::AdvanceSnapshot() {
-  const bool lanes_serve = cluster_.ready() && !job_.plan_desk().is_extending();
-  if (!snapshots_.Advance(*job_.metrics(), options_.cluster_id, *job_.book(), lanes_serve)) {
+  if (cluster_.wants_snapshot() && !snapshots_.active()) {
+    if (const Status status = snapshots_.StartForMove(*job_.book()); !status.ok()) {
+      cluster_.NoteMoveSnapshot(status);
+    }
+    moves_by_round_ = snapshots_.active();
+  }
+  const bool may_begin = cluster_.ready() && !cluster_.moving() && !job_.plan_desk().is_extending();
+  if (!snapshots_.Advance(*job_.metrics(), options_.cluster_id, *job_.book(), may_begin)) {
     return;
   }
   const StatusOr<SnapshotReply>& result = snapshots_.result();
@@ -400,6 +418,9 @@ void Scheduler::AdvanceSnapshot() {
     JournalRecord snapshot;
     *snapshot.mutable_snapshot() = *result;
     Note(std::move(snapshot));
+  }
+  if (std::exchange(moves_by_round_, false)) {
+    cluster_.NoteMoveSnapshot(result);
   }
   control_.OnSnapshotEnd();
 }
@@ -459,6 +480,7 @@ ClusterStatus Scheduler::status(const StatusRequest& request) const {
     *status.mutable_view() = cluster_.view();
   }
   cluster_.recoveries().Describe(status.mutable_recoveries());
+  cluster_.moves().Describe(status.mutable_moves());
   snapshots_.Describe(&status);
   return status;
 }

@@ -107,6 +107,8 @@ class Scheduler final : private RequestHandler {
   Outputs outputs_;
   RateMeter rate_;
 
+  uint64_t seated_epoch_ = 0;    // of the newest view whose servers the members know to be needed
+  bool moves_by_round_ = false;  // shards wait for the round that is under way
   bool final_snapshot_began_ = false;
   bool outputs_ended_ = false;
 };

@@ -27,6 +27,10 @@ Status SnapshotDesk::Start(const std::string& directory, const LeaseBook& book) 
   return StartRound(directory.empty() ? directory_ : directory, book, nullptr);
 }
 
+Status SnapshotDesk::StartForMove(const LeaseBook& book) {
+  return StartRound(directory_, book, schedule_.last());
+}
+
 Status SnapshotDesk::StartRound(const std::string& directory, const LeaseBook& book,
                                 const SnapshotLink* predecessor) {
   AP_RETURN_IF_ERROR(round_.Start(directory, book, predecessor));
@@ -36,14 +40,14 @@ Status SnapshotDesk::StartRound(const std::string& directory, const LeaseBook& b
 }
 
 bool SnapshotDesk::Advance(const MetricsBoard& metrics, uint64_t cluster_id, const LeaseBook& book,
-                           bool lanes_serve) {
+                           bool may_begin) {
   if (!begun_) {
     begun_ = true;
     policy_ = metrics.plan().snapshot();
     schedule_.Begin(policy_, clock_.Now(), book.samples_trained());
   }
   if (!round_.active()) {
-    if (lanes_serve && !book.finished() && schedule_.Due(clock_.Now(), book.samples_trained())) {
+    if (may_begin && !book.finished() && schedule_.Due(clock_.Now(), book.samples_trained())) {
       const Status status = StartRound(directory_, book, schedule_.predecessor());
       if (!status.ok()) {
         schedule_.Began(clock_.Now(), book.samples_trained());

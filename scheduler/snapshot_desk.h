@@ -39,17 +39,20 @@ class SnapshotDesk {
   // a round is under way.
   Status Start(const std::string& directory, const LeaseBook& book);
 
-  // Goes on with the round, or begins one that is due, if all lanes serve: the first call starts
-  // the clock. True when a round has just ended: result() says how.
+  // One that brings shards to other lanes: what changed since the last, if lanes know that.
+  Status StartForMove(const LeaseBook& book);
+
+  // Goes on with the round, or begins one that is due, if it may: the first call starts the
+  // clock. True when a round has just ended: result() says how.
   bool Advance(const MetricsBoard& metrics, uint64_t cluster_id, const LeaseBook& book,
-               bool lanes_serve);
+               bool may_begin);
 
   // The round that runs, if any, cannot end well: the next Advance says so.
   void Abort(const Status& why) { round_.Abort(why); }
 
-  // The model has got larger: a delta of what there is would be one of a smaller model, so the next
-  // round is a full one.
-  void OnExtended() { schedule_.Failed(); }
+  // The model has got larger, or lanes have other shards: a delta would be one of something else,
+  // so the next round is a full one.
+  void OnOtherLanes() { schedule_.Failed(); }
 
   bool active() const { return round_.active(); }
   const StatusOr<SnapshotReply>& result() const { return round_.result(); }

@@ -58,8 +58,12 @@ Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book,
     predecessor_ = *predecessor;
     request.set_delta_since(predecessor->manifest.version());
   }
+  asked_.clear();
   for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
-    round_->Ask(lane, METHOD_WRITE_SNAPSHOT, request);
+    if (lanes_.HasShards(lane)) {
+      asked_.push_back(lane);
+      round_->Ask(lane, METHOD_WRITE_SNAPSHOT, request);
+    }
   }
   return Status();
 }
@@ -104,7 +108,7 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const MetricsBoard& metrics, uint6
   reply.set_directory(folder_);
   reply.set_version(version_);
   reply.set_is_delta(predecessor_.has_value());
-  for (LaneId lane = 0; lane < lanes_.size(); ++lane) {
+  for (const LaneId lane : asked_) {
     WriteSnapshotReply written;
     AP_RETURN_IF_ERROR(round_->Read(lane, written));
     reply.set_rows(reply.rows() + written.file().rows());

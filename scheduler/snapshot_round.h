@@ -27,8 +27,8 @@ class SnapshotRound {
   SnapshotRound(Lanes& lanes, FileSystem& fs, Clock& clock)
       : lanes_(lanes), fs_(fs), clock_(clock) {}
 
-  // Makes the folder and asks every lane, for what changed since `predecessor`, or, without one,
-  // for everything. kFailedPrecondition while a round is under way.
+  // Makes the folder and asks every lane that has shards, for what changed since `predecessor`, or,
+  // without one, for everything. kFailedPrecondition while a round is under way.
   Status Start(const std::string& directory, const LeaseBook& book,
                const SnapshotLink* predecessor);
 
@@ -54,6 +54,7 @@ class SnapshotRound {
   FileSystem& fs_;
   Clock& clock_;
   std::unique_ptr<LaneRound> round_;
+  std::vector<LaneId> asked_;
   Status aborted_;
   std::string folder_;
   uint64_t version_ = 0;

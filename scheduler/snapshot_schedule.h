@@ -24,6 +24,9 @@ class SnapshotSchedule {
   // What a delta that begins now would follow; null: the next one is full.
   const SnapshotLink* predecessor() const;
 
+  // What lanes count their changes from; null: they do not.
+  const SnapshotLink* last() const { return committed_.has_value() ? &*committed_ : nullptr; }
+
   // The round that began last was committed as this.
   void Committed(SnapshotLink link);
   // It was not: some lanes may have forgotten what changed since the one before.

@@ -38,8 +38,13 @@ NodeStatus StatusOfNode(const Node& node, const Conductor& job, Time now) {
   status.set_host(node.host);
   status.set_pid(node.pid);
   status.set_health(node.health);
+  if (node.draining) {
+    status.set_draining(true);
+  }
   status.set_silent_seconds(std::max(0.0, SecondsBetween(node.last_heard, now)));
-  for (const LaneStatus& lane : node.lanes) {
+  // What one that is gone, or was drained, said last is nobody's any more.
+  const std::vector<LaneStatus> none;
+  for (const LaneStatus& lane : node.alive() && !node.retired ? node.lanes : none) {
     LaneStatus& out = *status.add_lanes();
     out = lane;
     KeepLeasedAndStreams(job, out);
@@ -195,8 +200,10 @@ ClusterStatus StatusOf(const Conductor& job, const JobView& view, const StatusRe
   status.set_state(view.state);
   status.set_reason(view.reason);
   for (const Node& node : job.members().nodes()) {
-    // Of the servers of a slot, the last one counts.
-    if (node.role == ROLE_SERVER && job.members().servers()[node.index] != &node) {
+    // Of the servers of a slot, the last one counts; one that was drained is shown until it is
+    // gone.
+    const bool is_leaving = node.retired && node.alive();
+    if (node.role == ROLE_SERVER && job.members().ServerOf(node.index) != &node && !is_leaving) {
       continue;
     }
     *status.add_nodes() = StatusOfNode(node, job, now);

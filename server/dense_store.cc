@@ -217,13 +217,35 @@ DenseChunk DenseStore::ChunkOf(const Entry& entry) const {
           .state = {floats_.data() + entry.state_at, entry.state_floats}};
 }
 
-Status DenseStore::Restore(BlockId block, uint32_t index, uint64_t steps,
-                           std::span<const float> values, std::span<const float> state) {
-  const std::string name = "chunk " + std::to_string(index) + " of block " + std::to_string(block);
+DenseStore::Entry* DenseStore::Find(BlockId block, uint32_t index) {
   const auto found = std::ranges::lower_bound(
       chunks_, std::pair(block, index), {},
       [](const Entry& entry) { return std::pair(entry.place.block, entry.place.index); });
-  if (found == chunks_.end() || found->place.block != block || found->place.index != index) {
+  const bool is_it =
+      found != chunks_.end() && found->place.block == block && found->place.index == index;
+  return is_it ? &*found : nullptr;
+}
+
+void DenseStore::TakeFrom(DenseStore& other) {
+  for (Entry& entry : chunks_) {
+    Entry* const theirs = other.Find(entry.place.block, entry.place.index);
+    if (theirs == nullptr) {
+      continue;
+    }
+    const DenseChunk chunk = other.ChunkOf(*theirs);
+    std::ranges::copy(chunk.values, floats_.begin() + static_cast<ptrdiff_t>(entry.values_at));
+    std::ranges::copy(chunk.state, floats_.begin() + static_cast<ptrdiff_t>(entry.state_at));
+    entry.steps = chunk.steps;
+    entry.changed_at = ++version_;
+    entry.measured.swap(theirs->measured);
+  }
+}
+
+Status DenseStore::Restore(BlockId block, uint32_t index, uint64_t steps,
+                           std::span<const float> values, std::span<const float> state) {
+  const std::string name = "chunk " + std::to_string(index) + " of block " + std::to_string(block);
+  Entry* const found = Find(block, index);
+  if (found == nullptr) {
     return NotFoundError(name + " does not lie on this lane");
   }
   const std::span<float> floats(floats_);

@@ -88,6 +88,10 @@ class DenseStore {
   Status Restore(BlockId block, uint32_t index, uint64_t steps, std::span<const float> values,
                  std::span<const float> state);
 
+  // Takes the chunks of this list that `other`, a store of the same schema, has as well, with their
+  // state, their steps, and what was measured of a step that has not ended.
+  void TakeFrom(DenseStore& other);
+
   uint64_t floats() const { return value_floats_; }
   // Of values and state.
   uint64_t bytes() const { return floats_.size() * sizeof(float); }
@@ -109,6 +113,7 @@ class DenseStore {
 
   void Update(Entry& entry, const float* gradient);
   void GiveAway(Entry& entry);
+  Entry* Find(BlockId block, uint32_t index);
   DenseChunk ChunkOf(const Entry& entry) const;
 
   // Calls visit(entry) for every chunk whose bit is set.

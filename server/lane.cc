@@ -35,6 +35,7 @@ Lane::Services::Services(std::optional<uint32_t> max_staleness, PositionCheck ch
       pull(state, pool),
       push(state, clock),
       snapshot(state, fs, snapshots, std::move(waker)),
+      adoption(state, fs),
       sweeper(state, clock, memory_limit) {
   state.ledger = PositionLedger(check);
 }
@@ -53,22 +54,25 @@ bool Lane::Poll(Duration timeout) {
   const bool received = rpc_.Poll(hurries_ ? Duration::zero() : timeout);
   if (services_ != nullptr) {
     const bool sweeps = services_->sweeper.Advance();
-    hurries_ = services_->snapshot.Advance() || sweeps;
-    AnswerSnapshot();
+    const bool adopts = services_->adoption.Advance();
+    hurries_ = services_->snapshot.Advance() || adopts || sweeps;
+    AnswerLate(services_->snapshot.TakeResult(), snapshot_asker_);
+    AnswerLate(services_->adoption.TakeResult(), adoption_asker_);
   }
   return received;
 }
 
-void Lane::AnswerSnapshot() {
-  const std::optional<StatusOr<WriteSnapshotReply>> result = services_->snapshot.TakeResult();
-  if (!result.has_value()) {
+template <typename Reply>
+void Lane::AnswerLate(const std::optional<StatusOr<Reply>>& result,
+                      std::optional<ReplyAddress>& asker) {
+  if (!result.has_value() || !asker.has_value()) {
     return;
   }
-  const std::optional<ReplyAddress> asker = std::exchange(snapshot_asker_, std::nullopt);
+  const ReplyAddress to = *std::exchange(asker, std::nullopt);
   if (result->ok()) {
-    rpc_.Reply(*asker, **result, {});
+    rpc_.Reply(to, **result, {});
   } else {
-    Refuse(*asker, result->status());
+    Refuse(to, result->status());
   }
 }
 
@@ -104,6 +108,8 @@ Status Lane::Handle(const Request& request) {
       return WriteSnapshot(request);
     case METHOD_RESTORE:
       return Restore(request);
+    case METHOD_ADOPT:
+      return Adopt(request);
     case METHOD_EXPLAIN:
       return Explain(request);
     case METHOD_LANE_STATUS: {
@@ -142,7 +148,7 @@ Status Lane::Configure(const Request& request) {
   if (services_ == nullptr || bytes != configuration_) {
     ConfigureRequest config;
     AP_RETURN_IF_ERROR(request.Parse(config));
-    AP_RETURN_IF_ERROR(services_ == nullptr ? ConfigureFirst(config) : ConfigureAnew(config));
+    AP_RETURN_IF_ERROR(MustBeginAnew(config) ? ConfigureFirst(config) : ConfigureAnew(config));
     configuration_ = bytes;
     rpc_.SetCluster(config.view().cluster_id(), config.view().epoch());
   }
@@ -162,13 +168,31 @@ Status Lane::ConfigureFirst(const ConfigureRequest& config) {
   services->state.ledger.Reset(store->shard_count(), store->shards());
   services->state.store = std::move(store);
   services_ = std::move(services);
+  snapshot_asker_.reset();
+  adoption_asker_.reset();
   LOG(INFO) << "lane " << config.lane() << " owns " << services_->state.store->shards().size()
             << " of " << config.view().shard_count() << " shards";
   return Status();
 }
 
+// A lane of a server that joined has no shards at first. When it gets some that it has not adopted,
+// because it takes the place of a server that was lost, it has nothing to lose by beginning anew.
+bool Lane::MustBeginAnew(const ConfigureRequest& config) const {
+  if (services_ == nullptr) {
+    return true;
+  }
+  const StatusOr<std::vector<ShardId>> shards = LaneStore::ShardsIn(config);
+  return services_->state.store->shards().empty() && shards.ok() &&
+         !services_->adoption.HasRead(*shards);
+}
+
 Status Lane::ConfigureAnew(const ConfigureRequest& config) {
-  AP_RETURN_IF_ERROR(services_->state.store->TakeView(config));
+  const std::vector<ShardId> had = services_->state.store->shards();
+  AP_RETURN_IF_ERROR(services_->adoption.TakeView(config));
+  if (services_->state.store->shards() != had) {
+    services_->snapshot.BeginAnew();
+    services_->sweeper.Restart();
+  }
   LOG(INFO) << "lane " << config.lane() << " goes by the view of epoch " << config.view().epoch();
   RefuseParked(StaleEpochError("the cluster has a newer view; get it and pull again"));
   return Status();
@@ -316,9 +340,18 @@ Status Lane::Restore(const Request& request) {
   RestoreRequest restore;
   AP_RETURN_IF_ERROR(request.Parse(restore));
   RestoreReply reply;
+  services_->adoption.Forget();
   AP_RETURN_IF_ERROR(services_->snapshot.Restore(restore, reply));
   services_->sweeper.Restart();
   rpc_.Reply(RpcNode::AddressOf(request), reply, {});
+  return Status();
+}
+
+Status Lane::Adopt(const Request& request) {
+  AdoptRequest adopt;
+  AP_RETURN_IF_ERROR(request.Parse(adopt));
+  AP_RETURN_IF_ERROR(services_->adoption.Adopt(adopt));
+  adoption_asker_ = RpcNode::AddressOf(request);
   return Status();
 }
 

@@ -5,7 +5,8 @@
 // may come twice. Before the scheduler's Configure everything else is refused with
 // kFailedPrecondition; afterwards, whoever speaks for another cluster or shard map gets
 // kStaleEpoch. When another server is lost the scheduler sends a newer view, and what this lane has
-// learned stays.
+// learned stays; when servers join or leave, the lane adopts shards and gives others away
+// (server/adoption_service.h).
 #pragma once
 
 #include <array>
@@ -21,6 +22,7 @@
 #include "common/net/rpc.h"
 #include "common/net/transport.h"
 #include "proto/cluster.pb.h"
+#include "server/adoption_service.h"
 #include "server/lane_state.h"
 #include "server/pull_service.h"
 #include "server/push_service.h"
@@ -44,7 +46,8 @@ class Lane final : private RequestHandler {
   ~Lane() override;
 
   // Answers what has arrived, waiting up to `timeout` for the first, and goes on with a snapshot
-  // that is being written, for which it does not wait. True when there was anything to answer.
+  // that is being written or read, for which it does not wait. True when there was anything to
+  // answer.
   bool Poll(Duration timeout);
 
   // Counters, sizes and positions as of now.
@@ -70,6 +73,7 @@ class Lane final : private RequestHandler {
     PullService pull;
     PushService push;
     SnapshotService snapshot;
+    AdoptionService adoption;
     RowSweeper sweeper;
   };
 
@@ -81,6 +85,7 @@ class Lane final : private RequestHandler {
   Status Configure(const Request& request);
   Status ConfigureFirst(const ConfigureRequest& config);
   Status ConfigureAnew(const ConfigureRequest& config);
+  bool MustBeginAnew(const ConfigureRequest& config) const;
   // Nobody may wait under a view that is over.
   void RefuseParked(const Status& status);
   Status Pull(const Request& request);
@@ -91,10 +96,13 @@ class Lane final : private RequestHandler {
   Status LeaveClock(const Request& request);
   Status WriteSnapshot(const Request& request);
   Status Restore(const Request& request);
+  Status Adopt(const Request& request);
   Status Explain(const Request& request);
   Status Echo(const Request& request);
 
-  void AnswerSnapshot();
+  // Answers who asked for what takes long, once there is a result.
+  template <typename Reply>
+  void AnswerLate(const std::optional<StatusOr<Reply>>& result, std::optional<ReplyAddress>& asker);
   void Refuse(const ReplyAddress& to, const Status& status);
   Status Park(const Request& request);
   // What the news of a tick may bring: the end of a step, and answers to the parked pulls that may
@@ -110,6 +118,7 @@ class Lane final : private RequestHandler {
   std::unique_ptr<Services> services_;
   std::vector<ParkedPull> parked_;
   std::optional<ReplyAddress> snapshot_asker_;  // of the file that is being written
+  std::optional<ReplyAddress> adoption_asker_;  // of the shards that are being read
   // The next slice of a snapshot or of forgetting rows need not wait for anything.
   bool hurries_ = false;
   uint64_t refused_before_configure_ = 0;

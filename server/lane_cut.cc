@@ -7,6 +7,7 @@
 
 #include "common/base/logging.h"
 #include "common/ckpt/little_endian.h"
+#include "common/cluster/shard_map.h"
 
 namespace antiphon {
 
@@ -45,12 +46,18 @@ LaneFileHeader MakeLaneFileHeader(const LaneState& state, const WriteSnapshotReq
 class LaneCut::RowBlocks final : public RowSink {
  public:
   RowBlocks(const RowTable& table, LaneCut& cut)
-      : table_(table), cut_(cut), row_bytes_(table.layout().row_bytes()) {
+      : table_(table),
+        shard_count_(cut.store_.shard_count()),
+        cut_(cut),
+        row_bytes_(table.layout().row_bytes()) {
     max_rows_ = std::clamp<uint32_t>(static_cast<uint32_t>(kBlockTargetBytes / row_bytes_), 1,
                                      kMaxRowsOfABlock);
   }
 
   void Take(const std::byte* row) override {
+    if (table_.has_strangers() && !table_.Serves(ShardOf(HeaderOf(row).key()))) {
+      return;
+    }
     if (count_ == 0) {
       payload_ = cut_.file_->TakeBuffer();
       payload_.reserve(size_t{max_rows_} * row_bytes_);
@@ -76,7 +83,10 @@ class LaneCut::RowBlocks final : public RowSink {
   }
 
  private:
+  ShardId ShardOf(Key key) const { return ShardOfKey(table_.table(), key, shard_count_); }
+
   const RowTable& table_;
+  const uint32_t shard_count_;
   LaneCut& cut_;
   uint32_t row_bytes_;
   uint32_t max_rows_ = 0;

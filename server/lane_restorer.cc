@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "common/ckpt/little_endian.h"
 #include "common/cluster/chunk_layout.h"
@@ -87,9 +88,40 @@ std::string NameOfRow(const RowTable& table, const RowHeader& header) {
 
 }  // namespace
 
-LaneRestorer::LaneRestorer(FileSystem& fs, LaneStore& store) : fs_(fs), store_(store) {}
+LaneRestorer::LaneRestorer(FileSystem& fs, LaneStore& store)
+    : fs_(fs), store_(store), dense_(store.dense()), adopts_(false) {
+  Want(store.shards());
+}
+
+LaneRestorer::LaneRestorer(FileSystem& fs, LaneStore& store, DenseStore& dense,
+                           const std::vector<ShardId>& adopted)
+    : fs_(fs), store_(store), dense_(dense), adopts_(true) {
+  Want(adopted);
+}
+
+void LaneRestorer::Want(const std::vector<ShardId>& shards) {
+  wanted_.assign(store_.shard_count(), 0);
+  for (const ShardId shard : shards) {
+    wanted_[shard] = 1;
+  }
+}
 
 Status LaneRestorer::ReadLink(const std::string& directory, const SnapshotFiles& files) {
+  BeginLink(directory, files);
+  for (bool more = true; more;) {
+    AP_ASSIGN_OR_RETURN(more, Advance(std::numeric_limits<size_t>::max()));
+  }
+  for (TableId id = 0; id < store_.table_count(); ++id) {
+    store_.table(id).set_push_count(table_pushes_[id]);
+  }
+  return Status();
+}
+
+void LaneRestorer::BeginLink(const std::string& directory, const SnapshotFiles& files) {
+  directory_ = directory;
+  files_ = files;
+  next_file_ = 0;
+  reading_.reset();
   is_delta_ = links_ > 0;
   ++links_;
   groups_.clear();
@@ -98,19 +130,70 @@ Status LaneRestorer::ReadLink(const std::string& directory, const SnapshotFiles&
   delta_keys_.assign(is_delta_ ? store_.table_count() : 0, {});
   chunks_seen_.clear();
   version_ = 0;
-  for (const SnapshotFile& file : files) {
-    AP_RETURN_IF_ERROR(ReadFile(directory, file));
+}
+
+StatusOr<bool> LaneRestorer::Advance(size_t bytes) {
+  if (reading_.has_value() && reading_->block.has_value()) {
+    AP_RETURN_IF_ERROR(Install(*reading_, bytes).WithContext(reading_->file->path()));
+    return true;
   }
-  AP_RETURN_IF_ERROR(EndLink().WithContext(directory));
+  if (reading_.has_value()) {
+    AP_ASSIGN_OR_RETURN(reading_->block, reading_->file->Next());
+    reading_->at = 0;
+    if (!reading_->block.has_value()) {
+      reading_.reset();
+    }
+    return true;
+  }
+  if (next_file_ < files_.size()) {
+    AP_RETURN_IF_ERROR(OpenNext());
+    return true;
+  }
+  AP_RETURN_IF_ERROR(EndLink().WithContext(directory_));
   version_before_ = version_;
+  return false;
+}
+
+Status LaneRestorer::OpenNext() {
+  AP_ASSIGN_OR_RETURN(std::unique_ptr<LaneFileReader> file,
+                      LaneFileReader::Open(fs_, directory_, files_.Get(next_file_)));
+  ++next_file_;
+  AP_RETURN_IF_ERROR(ReadHeader(file->header()).WithContext(file->path()));
+  if (!adopts_ || HasWanted(file->header())) {
+    reading_.emplace();
+    reading_->file = std::move(file);
+  }
   return Status();
 }
 
-Status LaneRestorer::ReadFile(const std::string& directory, const SnapshotFile& file) {
-  AP_ASSIGN_OR_RETURN(const std::unique_ptr<LaneFileReader> reader,
-                      LaneFileReader::Open(fs_, directory, file));
-  const Status header = ReadHeader(reader->header());
-  return header.ok() ? ReadBlocks(*reader) : header.WithContext(reader->path());
+bool LaneRestorer::HasWanted(const LaneFileHeader& header) const {
+  return std::ranges::any_of(header.groups(), [this](const PositionGroup& group) {
+    return std::ranges::any_of(group.shards(), [this](ShardId shard) { return Wants(shard); });
+  });
+}
+
+// Rows in pieces, other blocks at once.
+Status LaneRestorer::Install(Reading& reading, size_t bytes) {
+  const LaneBlock& block = *reading.block;
+  if (block.kind != BlockKind::kRows) {
+    const Status read = ReadBlock(block);
+    reading.block.reset();
+    return read;
+  }
+  if (reading.at == 0) {
+    AP_RETURN_IF_ERROR(CheckRows(block));
+  }
+  RowTable& table = store_.table(block.subject);
+  const size_t row_bytes = table.layout().row_bytes();
+  size_t installed = 0;
+  for (; reading.at < block.payload.size() && installed < bytes; reading.at += row_bytes) {
+    AP_RETURN_IF_ERROR(ReadRow(table, block.payload.subspan(reading.at, row_bytes)));
+    installed += row_bytes;
+  }
+  if (reading.at >= block.payload.size()) {
+    reading.block.reset();
+  }
+  return Status();
 }
 
 Status LaneRestorer::CheckPlaceInChain(const LaneFileHeader& header) {
@@ -151,7 +234,7 @@ Status LaneRestorer::ReadHeader(const LaneFileHeader& header) {
                              std::to_string(store_.shard_count()));
       }
       in_file_[shard] = 1;
-      if (store_.Owns(shard)) {
+      if (Wants(shard)) {
         shards_seen_.insert(shard);
       }
     }
@@ -160,23 +243,8 @@ Status LaneRestorer::ReadHeader(const LaneFileHeader& header) {
   return Status();
 }
 
-Status LaneRestorer::ReadBlocks(LaneFileReader& reader) {
-  while (true) {
-    AP_ASSIGN_OR_RETURN(const std::optional<LaneBlock> block, reader.Next());
-    if (!block.has_value()) {
-      return Status();
-    }
-    const Status read = ReadBlock(*block);
-    if (!read.ok()) {
-      return read.WithContext(reader.path());
-    }
-  }
-}
-
 Status LaneRestorer::ReadBlock(const LaneBlock& block) {
   switch (block.kind) {
-    case BlockKind::kRows:
-      return ReadRows(block);
     case BlockKind::kTombstones:
       return ReadTombstones(block);
     case BlockKind::kSightings:
@@ -186,18 +254,14 @@ Status LaneRestorer::ReadBlock(const LaneBlock& block) {
   }
 }
 
-Status LaneRestorer::ReadRows(const LaneBlock& block) {
+Status LaneRestorer::CheckRows(const LaneBlock& block) const {
   AP_RETURN_IF_ERROR(store_.CheckTable(block.subject));
-  RowTable& table = store_.table(block.subject);
-  const size_t row_bytes = table.layout().row_bytes();
+  const size_t row_bytes = store_.table(block.subject).layout().row_bytes();
   if (block.payload.size() != row_bytes * block.count) {
     return DataLossError(std::to_string(block.count) + " rows of table " +
                          std::to_string(block.subject) + " have " +
                          std::to_string(block.payload.size()) + " bytes, expected " +
                          std::to_string(row_bytes) + " each");
-  }
-  for (size_t at = 0; at < block.payload.size(); at += row_bytes) {
-    AP_RETURN_IF_ERROR(ReadRow(table, block.payload.subspan(at, row_bytes)));
   }
   return Status();
 }
@@ -210,7 +274,7 @@ Status LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record)
     return DataLossError(NameOfRow(table, header) + " is in shard " + std::to_string(shard) +
                          ", which the file does not say to have");
   }
-  if (!store_.Owns(shard)) {
+  if (!Wants(shard)) {
     return Status();
   }
   floats_.resize(table.layout().floats());
@@ -245,7 +309,9 @@ Status LaneRestorer::ReadTombstones(const LaneBlock& block) {
       return DataLossError(name(key) + " has a tombstone behind its row");
     }
     // A row that came and went between two snapshots was in neither: there is none to remove.
-    table.Remove(key);
+    if (Wants(shard)) {
+      table.Remove(key);
+    }
   }
   return Status();
 }
@@ -286,7 +352,7 @@ Status LaneRestorer::ReadChunk(const LaneBlock& block) {
     return DataLossError(name + " is in shard " + std::to_string(shard) +
                          ", which the file does not say to have");
   }
-  if (!store_.Owns(shard)) {
+  if (!Wants(shard)) {
     return Status();
   }
   const size_t float_bytes =
@@ -306,27 +372,24 @@ Status LaneRestorer::ReadChunk(const LaneBlock& block) {
     return DataLossError(name + " is there twice");
   }
   const std::span<const float> all(floats_);
-  return store_.dense().Restore(block.subject, block.index, steps, all.first(block.count),
-                                all.subspan(block.count));
+  return dense_.Restore(block.subject, block.index, steps, all.first(block.count),
+                        all.subspan(block.count));
 }
 
 Status LaneRestorer::EndLink() {
-  for (const ShardId shard : store_.shards()) {
-    if (!shards_seen_.contains(shard)) {
+  for (ShardId shard = 0; shard < wanted_.size(); ++shard) {
+    if (Wants(shard) && !shards_seen_.contains(shard)) {
       return DataLossError("shard " + std::to_string(shard) + " is in no file of the snapshot");
     }
   }
   // Blocks that are new to the job start as they do without a snapshot.
   size_t expected = 0;
-  for (size_t i = 0; i < store_.dense().chunk_count(); ++i) {
-    expected += store_.dense().chunk(i).place->block < blocks_ ? 1 : 0;
+  for (size_t i = 0; i < dense_.chunk_count(); ++i) {
+    expected += dense_.chunk(i).place->block < blocks_ ? 1 : 0;
   }
   if (chunks() != expected) {
     return DataLossError("the snapshot has " + std::to_string(chunks()) +
                          " dense chunks of this lane, expected " + std::to_string(expected));
-  }
-  for (TableId id = 0; id < store_.table_count(); ++id) {
-    store_.table(id).set_push_count(table_pushes_[id]);
   }
   return Status();
 }

@@ -44,14 +44,17 @@ Status CheckView(const ConfigureRequest& config) {
   return Status();
 }
 
+std::vector<LaneId> LanesOfShards(const ClusterView& view) {
+  return {view.lane_of_shard().begin(), view.lane_of_shard().end()};
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<LaneStore>> LaneStore::Create(const ConfigureRequest& config) {
   AP_RETURN_IF_ERROR(CheckSchema(config.schema()));
   AP_RETURN_IF_ERROR(CheckView(config));
   std::unique_ptr<LaneStore> store(new LaneStore(config));
-  const std::vector<LaneId> lane_of_shard(config.view().lane_of_shard().begin(),
-                                          config.view().lane_of_shard().end());
+  const std::vector<LaneId> lane_of_shard = LanesOfShards(config.view());
   store->shards_ = ShardsOfLane(lane_of_shard, config.lane());
   const ParameterSchema& schema = store->schema();
   for (int id = 0; id < schema.tables_size(); ++id) {
@@ -64,25 +67,63 @@ StatusOr<std::unique_ptr<LaneStore>> LaneStore::Create(const ConfigureRequest& c
   return store;
 }
 
-Status LaneStore::TakeView(const ConfigureRequest& config) {
+Status LaneStore::CheckNewer(const ConfigureRequest& config) const {
   const ClusterView& ours = config_.view();
   const ClusterView& theirs = config.view();
-  const bool same_lane = theirs.cluster_id() == ours.cluster_id() && config.lane() == lane() &&
-                         config.has_max_staleness() == config_.has_max_staleness() &&
-                         config.max_staleness() == config_.max_staleness() &&
-                         std::ranges::equal(theirs.lane_of_shard(), ours.lane_of_shard());
-  if (!same_lane || theirs.epoch() <= ours.epoch()) {
-    return FailedPreconditionError(
-        "this lane is configured already, as lane " + std::to_string(lane()) + " of cluster " +
-        std::to_string(ours.cluster_id()) + " at epoch " + std::to_string(ours.epoch()) +
-        (same_lane ? "; epoch " + std::to_string(theirs.epoch()) + " is not newer"
-                   : "; restart its server to make it another one"));
+  const bool same_job = theirs.cluster_id() == ours.cluster_id() &&
+                        config.has_max_staleness() == config_.has_max_staleness() &&
+                        config.max_staleness() == config_.max_staleness();
+  // A lane without shards has answered nobody yet: views of one epoch are all the same to it.
+  const bool is_newer =
+      theirs.epoch() > ours.epoch() || (theirs.epoch() == ours.epoch() && shards_.empty());
+  if (same_job && is_newer) {
+    return Status();
   }
+  return FailedPreconditionError(
+      "this lane is configured already, as lane " + std::to_string(lane()) + " of cluster " +
+      std::to_string(ours.cluster_id()) + " at epoch " + std::to_string(ours.epoch()) +
+      (same_job ? "; epoch " + std::to_string(theirs.epoch()) + " is not newer"
+                : "; restart its server to make it another one"));
+}
+
+StatusOr<std::vector<ShardId>> LaneStore::ShardsIn(const ConfigureRequest& config) {
   AP_RETURN_IF_ERROR(CheckView(config));
-  if (config.schema().SerializeAsString() != schema().SerializeAsString()) {
+  return ShardsOfLane(LanesOfShards(config.view()), config.lane());
+}
+
+Status LaneStore::TakeView(const ConfigureRequest& config, DenseStore* adopted) {
+  AP_RETURN_IF_ERROR(CheckNewer(config));
+  AP_ASSIGN_OR_RETURN(std::vector<ShardId> shards, ShardsIn(config));
+  const bool grows = config.schema().SerializeAsString() != schema().SerializeAsString();
+  if (grows && shards != shards_) {
+    return FailedPreconditionError("the view of epoch " + std::to_string(config.view().epoch()) +
+                                   " changes the schema and the shards of lane " +
+                                   std::to_string(lane()) + ", expected one of them at a time");
+  }
+  if (grows) {
     AP_RETURN_IF_ERROR(Grow(config.schema()));
+  } else if (shards != shards_) {
+    AP_RETURN_IF_ERROR(TakeShards(config, std::move(shards), adopted));
   }
   config_ = config;
+  return Status();
+}
+
+Status LaneStore::TakeShards(const ConfigureRequest& config, std::vector<ShardId> shards,
+                             DenseStore* adopted) {
+  AP_ASSIGN_OR_RETURN(
+      std::unique_ptr<DenseStore> dense,
+      DenseStore::Create(schema(),
+                         LaneChunks(schema(), LanesOfShards(config.view()), config.lane())));
+  dense->TakeFrom(*dense_);
+  if (adopted != nullptr) {
+    dense->TakeFrom(*adopted);
+  }
+  dense_ = std::move(dense);
+  for (const std::unique_ptr<RowTable>& table : tables_) {
+    table->Serve(shards);
+  }
+  shards_ = std::move(shards);
   return Status();
 }
 
@@ -95,9 +136,8 @@ Status LaneStore::Grow(const ParameterSchema& schema) {
                         MakeTable(schema, static_cast<TableId>(id)));
     added.push_back(std::move(table));
   }
-  const std::vector<LaneId> lane_of_shard(view().lane_of_shard().begin(),
-                                          view().lane_of_shard().end());
-  AP_ASSIGN_OR_RETURN(dense_, dense_->Grow(schema, LaneChunks(schema, lane_of_shard, lane())));
+  AP_ASSIGN_OR_RETURN(dense_,
+                      dense_->Grow(schema, LaneChunks(schema, LanesOfShards(view()), lane())));
   std::ranges::move(added, std::back_inserter(tables_));
   return Status();
 }

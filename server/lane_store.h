@@ -23,11 +23,15 @@ class LaneStore {
   // lane is not in the view.
   static StatusOr<std::unique_ptr<LaneStore>> Create(const ConfigureRequest& config);
 
-  // Goes by a newer view of the same cluster, in which the schema may have grown: rows and chunks
-  // stay as they are, new tables are empty and new chunks fresh. kFailedPrecondition, and nothing
-  // changes, when the view is not newer, or when lane, shards, or what the schema had would be
-  // others.
-  Status TakeView(const ConfigureRequest& config);
+  // The shards that the lane has in a view, ascending. Errors as of Create.
+  static StatusOr<std::vector<ShardId>> ShardsIn(const ConfigureRequest& config);
+
+  // Goes by a newer view of the same cluster, under another number if the view says so. Either the
+  // schema may have grown: rows and chunks stay as they are, new tables are empty and new chunks
+  // fresh. Or the lane has other shards: those that are new have been adopted by all tables, and
+  // `adopted`, which may be null, has their chunks. kFailedPrecondition, and nothing changes, when
+  // the view is not newer, when what the schema had would be others, or when both have changed.
+  Status TakeView(const ConfigureRequest& config, DenseStore* adopted);
 
   // The same lane without what it has learned.
   StatusOr<std::unique_ptr<LaneStore>> CreateEmpty() const { return Create(config_); }
@@ -63,8 +67,11 @@ class LaneStore {
 
  private:
   explicit LaneStore(const ConfigureRequest& config) : config_(config) {}
+  Status CheckNewer(const ConfigureRequest& config) const;
 
   Status Grow(const ParameterSchema& schema);
+  Status TakeShards(const ConfigureRequest& config, std::vector<ShardId> shards,
+                    DenseStore* adopted);
   StatusOr<std::unique_ptr<RowTable>> MakeTable(const ParameterSchema& schema, TableId id) const;
 
   ConfigureRequest config_;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -38,6 +39,15 @@ class RowIndex {
  public:
   // Of a shard that is not owned: no group, and only owned() may be asked.
   RowIndex() = default;
+  // What is moved from is unowned.
+  RowIndex(RowIndex&& other) noexcept { *this = std::move(other); }
+  RowIndex& operator=(RowIndex&& other) noexcept {
+    groups_ = std::move(other.groups_);
+    group_count_ = std::exchange(other.group_count_, 0);
+    size_ = std::exchange(other.size_, 0);
+    grow_at_ = std::exchange(other.grow_at_, 0);
+    return *this;
+  }
 
   // Makes an unowned index an owned, empty one.
   void Open();
@@ -82,7 +92,13 @@ class RowIndex {
   // Calls visit(row id) for every row, in an order of the index's own.
   template <typename Visit>
   void ForEach(Visit visit) const {
-    for (size_t at = 0; at < group_count_; ++at) {
+    ForEachOf(0, group_count_, visit);
+  }
+  // The same for the rows of a part of the groups, for those who go through them in slices.
+  size_t group_count() const { return group_count_; }
+  template <typename Visit>
+  void ForEachOf(size_t begin_group, size_t end_group, Visit visit) const {
+    for (size_t at = begin_group; at < end_group; ++at) {
       const Group& group = groups_[at];
       for (uint32_t taken = ~group.Matches(kEmpty) & kAllSlots; taken != 0; taken &= taken - 1) {
         visit(group.rows[std::countr_zero(taken)]);

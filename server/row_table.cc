@@ -306,15 +306,15 @@ Status RowTable::Insert(const RowHeader& header, std::span<const float> values, 
                                 " (weights and optimizer state)");
   }
   const uint64_t hash = PlacementHash(table_, key);
-  RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
-  if (!index.owned()) {
+  RowIndex* const index = FindIndex(ShardOfHash(hash, shard_count_));
+  if (index == nullptr) {
     return Status(StatusCode::kWrongShard, name() + " belongs to another lane");
   }
-  std::byte* row = index.Find(key, hash, indexed_rows());
+  std::byte* row = index->Find(key, hash, indexed_rows());
   if (row != nullptr && mode == InsertMode::kNew) {
     return AlreadyExistsError(name() + " is there already");
   }
-  row = row != nullptr ? row : AddRow(key, hash, index);
+  row = row != nullptr ? row : AddRow(key, hash, *index);
   HeaderOf(row) = header;
   HeaderOf(row).set_flags(cut_.untouched_flags());
   std::ranges::copy(values, FloatsOf(row));
@@ -323,22 +323,27 @@ Status RowTable::Insert(const RowHeader& header, std::span<const float> values, 
 
 bool RowTable::Remove(Key key) {
   const uint64_t hash = PlacementHash(table_, key);
-  RowIndex& index = indexes_[ShardOfHash(hash, shard_count_)];
+  RowIndex* const index = FindIndex(ShardOfHash(hash, shard_count_));
   RowId id = 0;
-  if (!index.owned() || !index.Erase(key, hash, indexed_rows(), &id)) {
+  if (index == nullptr || !index->Erase(key, hash, indexed_rows(), &id)) {
     return false;
   }
+  FreeRow(id);
+  return true;
+}
+
+void RowTable::FreeRow(RowId id) {
   std::byte* const row = store_.row(id);
   if (cut_.open()) {
     cut_.Save(row);
   }
   HeaderOf(row).seen_and_flags = kFreePlace;
   store_.Free(id);
-  return true;
 }
 
 bool RowTable::Erase(Key key, EraseReason reason) {
-  if (!Remove(key)) {
+  // What is not served is not the table's to forget: whoever serves it says so in a snapshot.
+  if (!Serves(ShardOfKey(table_, key, shard_count_)) || !Remove(key)) {
     return false;
   }
   ++erased_[static_cast<size_t>(reason)];
@@ -350,6 +355,72 @@ bool RowTable::Erase(Key key, EraseReason reason) {
     }
   }
   return true;
+}
+
+RowIndex* RowTable::FindIndex(ShardId shard) {
+  if (indexes_[shard].owned()) {
+    return &indexes_[shard];
+  }
+  return !adopted_.empty() && adopted_[shard].owned() ? &adopted_[shard] : nullptr;
+}
+
+void RowTable::Adopt(std::span<const ShardId> shards) {
+  for (RowIndex& unwanted : adopted_) {
+    SendAway(std::move(unwanted));
+  }
+  adopted_.clear();
+  if (shards.empty()) {
+    return;
+  }
+  adopted_.resize(shard_count_);
+  for (const ShardId shard : shards) {
+    CHECK(!Serves(shard)) << "shard " << shard << " is served already";
+    adopted_[shard].Open();
+  }
+}
+
+void RowTable::Serve(std::span<const ShardId> shards) {
+  std::vector<RowIndex> served(shard_count_);
+  for (const ShardId shard : shards) {
+    RowIndex* const index = FindIndex(shard);
+    CHECK(index != nullptr) << "shard " << shard << " was neither served nor adopted";
+    served[shard] = std::move(*index);
+  }
+  indexes_.swap(served);
+  for (RowIndex& gone : served) {
+    SendAway(std::move(gone));
+  }
+  Adopt({});
+}
+
+void RowTable::SendAway(RowIndex index) {
+  if (index.size() > 0) {
+    going_.push_back(std::move(index));
+  }
+}
+
+uint64_t RowTable::adopted_rows() const {
+  uint64_t rows = 0;
+  for (const RowIndex& index : adopted_) {
+    rows += index.size();
+  }
+  return rows;
+}
+
+bool RowTable::ForgetSome(size_t rows) {
+  size_t freed = 0;
+  while (!going_.empty() && freed < rows) {
+    const RowIndex& index = going_.front();
+    index.ForEachOf(next_going_group_, next_going_group_ + 1, [&](RowId id) {
+      FreeRow(id);
+      ++freed;
+    });
+    if (++next_going_group_ == index.group_count()) {
+      going_.pop_front();
+      next_going_group_ = 0;
+    }
+  }
+  return !going_.empty();
 }
 
 void RowTable::KeepTombstones() {
@@ -371,6 +442,12 @@ uint64_t RowTable::used_bytes() const {
 uint64_t RowTable::bytes() const {
   uint64_t total = store_.bytes() + admission_.bytes();
   for (const RowIndex& index : indexes_) {
+    total += index.bytes();
+  }
+  for (const RowIndex& index : adopted_) {
+    total += index.bytes();
+  }
+  for (const RowIndex& index : going_) {
     total += index.bytes();
   }
   return total;

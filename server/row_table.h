@@ -4,11 +4,17 @@
 // for two cache misses, a batch has dozens under way. Addresses of rows stay valid until the row is
 // erased. What a new row starts with depends on (seed, table, key) only. Owned by a Lane and used
 // on its thread.
+//
+// Shards may come and go while the table works. One that comes is filled beside those that are
+// served: Insert and Remove reach its rows, lookups and snapshots do not until Serve says that it
+// is the table's. The rows of one that went are out of reach at once, and their places are taken
+// back in slices.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -79,6 +85,18 @@ class RowTable {
   bool AdvanceCut(size_t bytes) { return cut_.Advance(1 + bytes / layout_.row_bytes()); }
   void AbandonCut() { cut_.Abandon(); }
   bool cut_open() const { return cut_.open(); }
+
+  // Makes room for shards that may come; those that were to come before are not wanted any more.
+  void Adopt(std::span<const ShardId> shards);
+  // From now on exactly these are served: every one of them was, or has been adopted. What was
+  // adopted besides is forgotten. Addresses of rows of shards that go are not valid any more.
+  void Serve(std::span<const ShardId> shards);
+  bool Serves(ShardId shard) const { return indexes_[shard].owned(); }
+  uint64_t adopted_rows() const;
+  // Whether there are rows of shards that are not served, or not any more.
+  bool has_strangers() const { return !adopted_.empty() || !going_.empty(); }
+  // Takes back the places of about `rows` rows of shards that went. False when none are left.
+  bool ForgetSome(size_t rows);
 
   // Puts back a row of a snapshot; `values` are weights and state. With kNew, kAlreadyExists for a
   // key that is there; kInvalidArgument for another number of floats, kWrongShard for a shard of
@@ -151,6 +169,10 @@ class RowTable {
   void Settle(Block& block, LookupMode mode);
   std::byte* FindOrCreate(Key key, uint64_t hash, RowIndex& index, LookupMode mode);
   std::byte* AddRow(Key key, uint64_t hash, RowIndex& index);
+  // The index of a shard that is served or adopted, or null.
+  RowIndex* FindIndex(ShardId shard);
+  void SendAway(RowIndex index);
+  void FreeRow(RowId id);
   void DecayCounts(RowHeader& header, uint32_t now, uint64_t random) const;
   void SaveRows(std::span<std::byte* const> rows);
   void ApplyBlock(std::span<std::byte* const> rows, const float* gradients, const uint32_t* counts,
@@ -168,6 +190,9 @@ class RowTable {
   RowStore store_;
   RowCut cut_;
   std::vector<RowIndex> indexes_;  // by shard; those of other lanes are not open
+  std::vector<RowIndex> adopted_;  // by shard, or empty
+  std::deque<RowIndex> going_;     // of shards that went
+  size_t next_going_group_ = 0;    // of the first of them
   RowAdmission admission_;
   bool has_eviction_;
   Eviction eviction_;

@@ -90,7 +90,7 @@ void Server::Stop() {
     ended_changed_.SignalAll();
   }
   if (agent_ != nullptr) {
-    agent_->Stop("told to stop");
+    agent_->Stop(agent_->may_leave() ? "was drained" : "told to stop");
   }
   for (const std::unique_ptr<LaneThread>& lane : lanes_) {
     lane->Stop();

@@ -1,7 +1,7 @@
 // Server: lanes, each on its thread, and an agent that speaks for them to the scheduler.
 //
-// It ends when the job does, when the scheduler is lost, or when it is told to. Start, Wait and
-// Stop may be called from any thread.
+// It ends when the job does, when the scheduler is lost, when it was drained and owns nothing any
+// more, or when it is told to. Start, Wait and Stop may be called from any thread.
 #pragma once
 
 #include <memory>
@@ -48,8 +48,9 @@ class Server {
   // In the order of the options, with their ports.
   std::vector<std::string> lane_addresses() const;
 
-  // Waits for the end. Ok when the job finished or was stopped, or after Stop; otherwise why the
-  // job failed or that the scheduler, by its address, is lost.
+  // Waits for the end. Ok when the job finished or was stopped, when others have all that the
+  // server had, or after Stop; otherwise why the job failed or that the scheduler, by its address,
+  // is lost.
   Status Wait() AP_EXCLUDES(mu_);
   // Whether the end came within `timeout`.
   bool WaitFor(Duration timeout) AP_EXCLUDES(mu_);

@@ -90,6 +90,13 @@ bool SnapshotService::Advance() {
   return progress == LaneCut::Progress::kMore;
 }
 
+void SnapshotService::BeginAnew() {
+  delta_base_ = 0;
+  if (writing_.has_value() && writing_->cut != nullptr) {
+    writing_->cut->GiveUp(CancelledError("the lane has other shards now"));
+  }
+}
+
 std::optional<StatusOr<WriteSnapshotReply>> SnapshotService::TakeResult() {
   if (!writing_.has_value() || writing_->cut != nullptr) {
     return std::nullopt;

@@ -39,6 +39,10 @@ class SnapshotService {
   // A slice of what Write began. True when the next one can follow at once.
   bool Advance();
 
+  // The lane has other shards now: the next snapshot is a full one, and a file under way is given
+  // up.
+  void BeginAnew();
+
   // How the file ended, once: after that another may begin. kAlreadyExists: it would have replaced
   // a file. Nothing while it is under way.
   std::optional<StatusOr<WriteSnapshotReply>> TakeResult();

@@ -36,6 +36,7 @@ struct Arguments {
   std::string key;
   std::string value;
   std::string directory;
+  std::string node;
   uint32_t windows = 10;
   std::string job;
   std::vector<std::string> overrides;  // of the job
@@ -88,6 +89,9 @@ StatusOr<CtlExit> RunCommand(const CLI::App& app, const Arguments& arguments, Fi
   }
   if (name == "extend") {
     return ExtendJob(context, fs, arguments.job, *job);
+  }
+  if (name == "drain") {
+    return DrainNode(context, arguments.node);
   }
   return StopJob(context);
 }
@@ -196,6 +200,9 @@ int Main(int argc, char** argv) {
   parity->add_option("--version", arguments.parity.version,
                      "what ps_export wrote; default: every precision is tried");
   parity->add_option("--job", arguments.parity.job, "a job file whose features must be the same");
+  app.add_subcommand("drain", "have a node give away what it has and leave; the job goes on")
+      ->add_option("node", arguments.node, "as status shows it, such as server/1 or worker/0")
+      ->required();
   app.add_subcommand("stop", "end the job and every process of the cluster");
   try {
     app.parse(argc, argv);

@@ -89,6 +89,11 @@ bool PartitionRun::Advance() {
   return progress && !done_;
 }
 
+void PartitionRun::Stop() {
+  stopped_ = stopped_ || !feed_ended_;
+  feed_ended_ = true;
+}
+
 void PartitionRun::Open() {
   OpenPartitionRequest request;
   request.set_partition(lease_.partition);

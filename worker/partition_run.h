@@ -72,6 +72,11 @@ class PartitionRun {
   // True when something was done, so that another call may do more.
   bool Advance();
 
+  // No further batch is begun; the run is done when those that were begun are.
+  void Stop();
+  // It ended for that, with more to come in the partition.
+  bool stopped() const { return stopped_; }
+
   // Every batch has been applied by every lane, or the run failed.
   bool done() const { return done_; }
   const Status& status() const { return status_; }
@@ -141,6 +146,7 @@ class PartitionRun {
   bool feed_ended_ = false;
   bool done_ = false;
   bool yielded_ = false;
+  bool stopped_ = false;
   Status status_;
   bool superseded_ = false;
   Position position_ = 0;

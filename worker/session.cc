@@ -35,6 +35,7 @@ Session::Session(RpcNode& rpc, Clock& clock, EngineFactory& factory, const Sessi
       options_(options),
       call_(rpc),
       report_(rpc),
+      lanes_(rpc.endpoint()),
       step_clock_(clock) {}
 
 bool Session::Advance() {
@@ -47,6 +48,8 @@ bool Session::Advance() {
       return LeaseNext();
     case State::kRunning:
       return Run();
+    case State::kLeaving:
+      return FinishLeaving();
     case State::kReporting:
       return FinishReport();
     case State::kDone:
@@ -132,30 +135,40 @@ Status Session::TakePlan(const Message& message) {
     LOG(INFO) << "the job was extended: " << plan.tasks_size() << " tasks, " << plan.scenes_size()
               << " scenes";
   }
-  peers_ = context_ == nullptr ? std::vector<PeerId>() : std::move(context_->lanes);
   context_.reset();  // it refers to the plan
   plan_ = std::move(plan);
   return Status();
 }
 
-// The first time, and for another plan, everything is made; after that only lanes that are others
-// are met anew. Shards stay on their lanes, so the engine does not notice.
+// The first time, for another plan and where shards have moved, everything is made; after that only
+// lanes that are others are met anew.
 Status Session::Connect(const ClusterView& view) {
   rpc_.SetCluster(view.cluster_id(), view.epoch());
-  if (context_ == nullptr) {
+  AP_RETURN_IF_ERROR(lanes_.Connect(view));
+  const bool same_places = view_.lanes_size() == view.lanes_size() &&
+                           std::ranges::equal(view_.lane_of_shard(), view.lane_of_shard());
+  view_ = view;
+  if (context_ == nullptr || !same_places) {
     AP_RETURN_IF_ERROR(MakeEngine(view));
   }
-  return ConnectLanes(view);
+  for (LaneId lane = 0; lane < context_->lanes.size(); ++lane) {
+    if (context_->lanes[lane] != lanes_.ids()[lane]) {
+      dense_->Forget(lane);
+    }
+  }
+  context_->lanes = lanes_.ids();
+  return Status();
 }
 
 Status Session::MakeEngine(const ClusterView& view) {
+  context_.reset();
   engine_ = {};  // two cannot read the same data at a time
   AP_ASSIGN_OR_RETURN(engine_, factory_.MakeEngine(plan_, view, rpc_.endpoint().waker()));
   dense_ = std::make_unique<DenseMirror>(plan_.schema(), view);
   context_ =
       std::make_unique<RunContext>(RunContext{.rpc = rpc_,
                                               .schema = plan_.schema(),
-                                              .lanes = std::move(peers_),
+                                              .lanes = lanes_.ids(),
                                               .feed = *engine_.feed,
                                               .computer = *engine_.computer,
                                               .dense = *dense_,
@@ -163,31 +176,6 @@ Status Session::MakeEngine(const ClusterView& view) {
                                               .seed = plan_.schema().seed(),
                                               .pull_ahead_steps = engine_.pull_ahead_steps,
                                               .gradient_clip_norm = engine_.gradient_clip_norm});
-  return Status();
-}
-
-Status Session::ConnectLanes(const ClusterView& view) {
-  if (view_.lanes_size() > 0 && view_.lanes_size() != view.lanes_size()) {
-    return InternalError("the view of epoch " + std::to_string(view.epoch()) + " has " +
-                         std::to_string(view.lanes_size()) + " lanes, the one before it " +
-                         std::to_string(view_.lanes_size()));
-  }
-  std::vector<PeerId>& peers = context_->lanes;
-  for (int i = 0; i < view.lanes_size(); ++i) {
-    const auto lane = static_cast<LaneId>(i);
-    const bool was_there = lane < peers.size();
-    if (was_there && view_.lanes(i).incarnation() == view.lanes(i).incarnation()) {
-      continue;
-    }
-    if (was_there) {
-      rpc_.endpoint().Disconnect(peers[lane]);
-    }
-    AP_ASSIGN_OR_RETURN(const PeerId peer, rpc_.endpoint().Connect(view.lanes(i).address()));
-    peers.resize(std::max<size_t>(peers.size(), lane + 1));
-    peers[lane] = peer;
-    dense_->Forget(lane);
-  }
-  view_ = view;
   return Status();
 }
 
@@ -204,18 +192,67 @@ void Session::NoteView(uint64_t epoch) {
   }
 }
 
-// What was measured and not reported is forgotten: whoever trains on these samples again, since
-// some lane needs them, measures them from where the scheduler knows of.
+// The report may come too late, when the lease is over already; what was measured is then
+// forgotten, and whoever trains on these samples again measures them from where the scheduler knows
+// of.
 void Session::LeaveRun(const Status& why) {
   LOG(WARNING) << "partition " << run_->lease().partition << " is given up: " << why;
   tick_ = run_->tick();
-  run_.reset();
   engine_.feed->Stop();
-  report_.Cancel();
-  MetricsDelta unwanted;
-  engine_.observer->TakeDelta(unwanted);
   ask_at_ = clock_.Now() + kDropAgainAfter;
+  state_ = State::kLeaving;
+}
+
+bool Session::FinishLeaving() {
+  if (report_.pending()) {
+    return false;
+  }
+  if (report_.ready()) {
+    ReportReply reply;
+    if (const Status status = report_.Take(reply); status.code() == StatusCode::kStaleEpoch) {
+      End(status);
+      return false;
+    }
+  }
+  if (run_ != nullptr) {
+    if (run_->lease().kind == Partition::TRAIN) {
+      StartReport(false);
+    } else {
+      MetricsDelta unwanted;  // half of an evaluation
+      engine_.observer->TakeDelta(unwanted);
+    }
+    run_.reset();
+    return true;
+  }
   state_ = State::kGettingPlan;
+  EndIfDraining();
+  return true;
+}
+
+void Session::Drain() {
+  draining_ = true;
+  switch (state_) {
+    case State::kRunning:
+      if (run_->lease().kind == Partition::TRAIN) {
+        run_->Stop();
+      } else {
+        EndIfDraining();
+      }
+      return;
+    case State::kReporting:
+    case State::kLeaving:
+    case State::kDone:
+      return;
+    default:
+      EndIfDraining();
+  }
+}
+
+// Whoever leaves gives its lease back.
+void Session::EndIfDraining() {
+  if (draining_) {
+    End(Status());
+  }
 }
 
 // Whether a question to the scheduler failed in a way that the same question, later, may not.
@@ -315,7 +352,7 @@ bool Session::Run() {
   if (report_.pending()) {
     return false;  // its metrics are not yet known to have arrived
   }
-  StartReport(true);
+  StartReport(!run_->stopped());
   state_ = State::kReporting;
   return true;
 }
@@ -382,7 +419,8 @@ bool Session::FinishReport() {
   }
   run_.reset();
   state_ = State::kLeasing;
-  return true;
+  EndIfDraining();
+  return !done();
 }
 
 void Session::End(const Status& status) {

@@ -1,10 +1,11 @@
 // Session: a worker's life as the scheduler sees it: get (or make) the plan, then lease a
 // partition, run it, report, and again until there is nothing left.
 //
-// When a server is lost the run is dropped, the session waits for the new view and leases again:
-// what the lost lanes have to learn again is somebody's next lease. With the new view comes the
-// plan: when the job was extended meanwhile, everything is made anew from it. While the scheduler
-// does not answer, the run goes on, and what was asked is asked again.
+// When a server is lost, or shards have moved, the run is dropped, the session reports how far it
+// was, waits for the new view and leases again: what lost lanes have to learn again is somebody's
+// next lease. With the new view comes the plan: when the job was extended meanwhile, everything is
+// made anew from it. While the scheduler does not answer, the run goes on, and what was asked is
+// asked again.
 //
 // A state machine on the worker's RPC thread. Poll-driven like PartitionRun: Advance does what can
 // be done without waiting.
@@ -17,6 +18,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
+#include "common/net/lane_peers.h"
 #include "common/net/pending_call.h"
 #include "common/net/rpc.h"
 #include "proto/cluster.pb.h"
@@ -70,6 +72,10 @@ class Session {
   // and so would the next lease.
   void NoteView(uint64_t epoch);
 
+  // The worker is to leave: what is under way comes to an end and is reported, and nothing new
+  // begins.
+  void Drain();
+
   // The job is over for this worker; status() says how. kStaleEpoch: the scheduler took this
   // incarnation for dead.
   bool done() const { return state_ == State::kDone; }
@@ -77,7 +83,7 @@ class Session {
   uint64_t batches() const { return next_step_ - 1; }
 
  private:
-  enum class State { kGettingPlan, kProposing, kLeasing, kRunning, kReporting, kDone };
+  enum class State { kGettingPlan, kProposing, kLeasing, kRunning, kLeaving, kReporting, kDone };
 
   bool GetPlan();
   bool OnPlan(const GetPlanReply& reply, const Message& message);
@@ -85,9 +91,10 @@ class Session {
   Status TakePlan(const Message& message);
   Status Connect(const ClusterView& view);
   Status MakeEngine(const ClusterView& view);
-  Status ConnectLanes(const ClusterView& view);
   bool AskAgain(const Status& status);
   void LeaveRun(const Status& why);
+  bool FinishLeaving();
+  void EndIfDraining();
   void SayWhatIsWaitedFor();
   bool LeaseNext();
   void OnLease(const LeaseReply& reply);
@@ -104,6 +111,7 @@ class Session {
 
   State state_ = State::kGettingPlan;
   Status status_;
+  bool draining_ = false;
   PendingCall call_;    // plan and leases
   PendingCall report_;  // progress while a run goes on, then its end
   Time ask_at_{};
@@ -113,11 +121,11 @@ class Session {
 
   TrainingPlan plan_;
   ClusterView view_;
+  LanePeers lanes_;
   TrainingEngine engine_;
   StepClock step_clock_;
   std::unique_ptr<DenseMirror> dense_;
   std::unique_ptr<RunContext> context_;  // null until there is an engine for the plan
-  std::vector<PeerId> peers_;            // the lanes that the last context knew
   std::unique_ptr<PartitionRun> run_;
   Tick tick_ = 0;
   uint64_t next_step_ = 1;

@@ -118,7 +118,10 @@ void Worker::Run() {
     agent->reset();  // that of the last life, whose end may take a moment
     result = Train(incarnation);
   }
-  agent()->Stop(result.ok() ? "nothing is left to train" : result.ToString());
+  const std::shared_ptr<NodeAgent> last = agent();
+  last->Stop(!result.ok()        ? result.ToString()
+             : last->may_leave() ? "was drained"
+                                 : "nothing is left to train");
   MutexLock lock(mu_);
   done_ = true;
   result_ = result;
@@ -139,6 +142,9 @@ Status Worker::Train(Incarnation incarnation) {
       return *over;
     }
     session.NoteView(agent->view_epoch());
+    if (agent->may_leave()) {
+      session.Drain();
+    }
     if (session.Advance()) {
       rpc.Poll(Duration::zero());
       continue;
@@ -147,7 +153,7 @@ Status Worker::Train(Incarnation incarnation) {
     rpc.Poll(until_due > Duration::zero() ? std::min(until_due, kLookAround) : kLookAround);
   }
   AP_RETURN_IF_ERROR(session.status());
-  return WaitForTheEnd();
+  return agent->may_leave() ? Status() : WaitForTheEnd();
 }
 
 Status Worker::WaitForTheEnd() {

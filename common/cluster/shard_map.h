@@ -38,6 +38,13 @@ constexpr ShardId ShardOfChunk(BlockId block, uint32_t chunk, uint32_t shard_cou
 // lane_count > 0. With more lanes than shards, some lanes own nothing.
 std::vector<LaneId> AssignShards(uint32_t shard_count, uint32_t lane_count);
 
+// Of a shard that lies nowhere.
+inline constexpr LaneId kNoLane = ~LaneId{0};
+
+// The same over other lanes than before: the numbers of their shards differ by at most one, and as
+// few shards as possible change lanes. Those whose lane is kNoLane have to. lane_count > 0.
+std::vector<LaneId> BalanceShards(std::vector<LaneId> lane_of_shard, uint32_t lane_count);
+
 // The shards of `lane`, ascending.
 std::vector<ShardId> ShardsOfLane(const std::vector<LaneId>& lane_of_shard, LaneId lane);
 

@@ -38,9 +38,13 @@ NodeAgent::~NodeAgent() {
 }
 
 void NodeAgent::Run() {
+  bool told = false;
   while (!stop_.load() && !link_.ended()) {
     link_.Poll(kLongestPoll);
     Publish();
+    if (link_.may_leave() && !std::exchange(told, true)) {
+      on_end_();
+    }
   }
   if (link_.ended()) {
     Publish();
@@ -65,6 +69,7 @@ void NodeAgent::Publish() {
   }
   job_state_ = link_.job_state();
   view_epoch_ = link_.view_epoch();
+  may_leave_ = link_.may_leave();
   if (link_.ended() && !result_.has_value()) {
     result_ = link_.result();
   }
@@ -90,6 +95,11 @@ JobState NodeAgent::job_state() const {
 uint64_t NodeAgent::view_epoch() const {
   MutexLock lock(mu_);
   return view_epoch_;
+}
+
+bool NodeAgent::may_leave() const {
+  MutexLock lock(mu_);
+  return may_leave_;
 }
 
 std::optional<Status> NodeAgent::result() const {

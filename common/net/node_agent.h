@@ -17,8 +17,9 @@ namespace antiphon {
 
 class NodeAgent {
  public:
-  // `fill` runs on the agent's thread. So does `on_end`, once, when the job is over or the
-  // scheduler is lost; it may wake others but not stop the agent. `on_end` is not called by Stop.
+  // `fill` runs on the agent's thread. So does `on_end`, when the job is over or the scheduler is
+  // lost, and when the node may leave before; it may wake others but not stop the agent. `on_end`
+  // is not called by Stop.
   static StatusOr<std::unique_ptr<NodeAgent>> Start(Transport& transport, Clock& clock,
                                                     SchedulerLinkOptions options,
                                                     SchedulerLink::FillHeartbeat fill,
@@ -33,6 +34,8 @@ class NodeAgent {
   JobState job_state() const AP_EXCLUDES(mu_);
   // See SchedulerLink::view_epoch.
   uint64_t view_epoch() const AP_EXCLUDES(mu_);
+  // See SchedulerLink::may_leave.
+  bool may_leave() const AP_EXCLUDES(mu_);
   // Nothing while the job goes on; see SchedulerLink::result. kCancelled after Stop.
   std::optional<Status> result() const AP_EXCLUDES(mu_);
 
@@ -58,6 +61,7 @@ class NodeAgent {
   std::optional<RegisterReply> registration_ AP_GUARDED_BY(mu_);
   JobState job_state_ AP_GUARDED_BY(mu_) = JOB_WAITING;
   uint64_t view_epoch_ AP_GUARDED_BY(mu_) = 0;
+  bool may_leave_ AP_GUARDED_BY(mu_) = false;
   std::optional<Status> result_ AP_GUARDED_BY(mu_);
   std::string leaving_ AP_GUARDED_BY(mu_);
   bool silent_ AP_GUARDED_BY(mu_) = false;  // the thread sends nothing any more

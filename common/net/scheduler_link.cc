@@ -149,6 +149,7 @@ void SchedulerLink::OnHeartbeat(const Message& message) {
   }
   job_state_ = reply.state();
   view_epoch_ = std::max(view_epoch_, reply.view_epoch());
+  may_leave_ = may_leave_ || reply.drain();
   switch (job_state_) {
     case JOB_WAITING:
     case JOB_RUNNING:

@@ -49,6 +49,8 @@ class SchedulerLink final : private ReplyHandler {
   JobState job_state() const { return job_state_; }
   // Of the newest view that the scheduler has ready; 0: none yet.
   uint64_t view_epoch() const { return view_epoch_; }
+  // The scheduler wants this node to leave, and can do without it.
+  bool may_leave() const { return may_leave_; }
 
   bool ended() const { return ended_; }
   // Only once ended: Ok when the job finished or was stopped, otherwise why it failed or why the
@@ -79,6 +81,7 @@ class SchedulerLink final : private ReplyHandler {
   RegisterReply registration_;
   JobState job_state_ = JOB_WAITING;
   uint64_t view_epoch_ = 0;
+  bool may_leave_ = false;
   bool ended_ = false;
   Status result_;
 };

@@ -110,13 +110,14 @@ SchedulerLinkOptions LinkTo(Role role, Incarnation incarnation) {
 
 }  // namespace
 
-// Asks for snapshots and for the extension of the job.
+// Asks for snapshots and for the extension of the job, and drains nodes.
 struct LedgerWorld::PsCtl {
   explicit PsCtl(LedgerWorld& world)
       : endpoint(MustOpen(world.transport_, "ps_ctl", "")),
         rpc(*endpoint, world.clock_, {.incarnation = 2}, nullptr),
         snapshot(rpc),
         extension(rpc),
+        drain(rpc),
         scheduler(*endpoint->Connect(std::string(kSchedulerAddress))) {}
 
   void Poll() {
@@ -129,11 +130,23 @@ struct LedgerWorld::PsCtl {
       ExtendReply reply;
       extended = extension.Take(reply).ok();
     }
+    if (drain.ready()) {
+      DrainReply reply;
+      drains += drain.Take(reply).ok() ? 1 : 0;
+    }
   }
   void TakeSnapshot() {
     if (snapshot.idle()) {
       snapshot.Start(scheduler, METHOD_SNAPSHOT, SnapshotRequest(), {},
                      {.deadline = 10s, .retry_after = 1s});
+    }
+  }
+  void Drain(Role role, uint32_t node) {
+    if (drain.idle()) {
+      DrainRequest request;
+      request.set_role(role);
+      request.set_node(node);
+      drain.Start(scheduler, METHOD_DRAIN, request, {}, {.deadline = 10s, .retry_after = 1s});
     }
   }
   void Extend(const TrainingPlan& plan) {
@@ -148,8 +161,10 @@ struct LedgerWorld::PsCtl {
   RpcNode rpc;
   PendingCall snapshot;
   PendingCall extension;
+  PendingCall drain;
   const PeerId scheduler;
   int taken = 0;
+  int drains = 0;
   bool extended = false;
 };
 
@@ -206,6 +221,9 @@ struct LedgerWorld::SimWorker {
     }
     session->NoteView(link.view_epoch());
     rpc.Poll(Duration::zero());
+    if (link.may_leave()) {
+      session->Drain();
+    }
     while (session->Advance()) {
     }
   }
@@ -263,6 +281,8 @@ void LedgerWorld::DrawShape() {
   server_kills_left_ = static_cast<int>(rng_.Below(4));
   scheduler_kills_left_ = static_cast<int>(rng_.Below(3));
   will_be_extended_ = rng_.Chance(0.5);
+  joins_left_ = static_cast<int>(rng_.Below(3));
+  drains_left_ = static_cast<int>(rng_.Below(4));
 
   ParameterSchema* schema = plan_.mutable_schema();
   schema->set_seed(options_.seed);
@@ -330,13 +350,44 @@ void LedgerWorld::DisturbScheduler() {
   }
 }
 
+// Whether a place in the cluster waits for a server that nobody has started.
+bool LedgerWorld::NeedsServer() const {
+  size_t starting = 0;
+  for (const std::unique_ptr<SimServer>& server : servers_) {
+    starting += server->link.registered() ? 0 : 1;
+  }
+  size_t vacant = 0;
+  if (scheduler_ != nullptr) {
+    const ClusterStatus status = scheduler_->status();
+    for (const LaneAddress& lane : status.view().lanes()) {
+      const bool is_there =
+          std::ranges::any_of(servers_, [&lane](const std::unique_ptr<SimServer>& server) {
+            return server->incarnation == lane.incarnation();
+          });
+      vacant += is_there ? 0 : 1;
+    }
+  }
+  return servers_.size() < wanted_servers_ || vacant > starting;
+}
+
 void LedgerWorld::DisturbServers() {
-  // A dead server's heartbeat that comes late makes a newcomer one too many. It ends, and whoever
-  // started it tries again.
   std::erase_if(servers_, [](const std::unique_ptr<SimServer>& server) {
     return server->link.ended() && !server->link.registered();
   });
-  if (servers_.size() < wanted_servers_ && clock_.Now() >= server_due_) {
+  // A server that owns nothing any more goes without a word.
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    if (servers_[i]->link.may_leave()) {
+      wanted_servers_ -= wanted_servers_ > 1 ? 1 : 0;
+      RemoveServer(i);
+      break;
+    }
+  }
+  if (clock_.Now() >= server_due_ && NeedsServer()) {
+    StartServer();
+  } else if (joins_left_ > 0 && rng_.Chance(0.003)) {
+    --joins_left_;
+    ++joins_;
+    ++wanted_servers_;
     StartServer();
   }
   if (servers_.empty() || server_kills_left_ == 0 || !rng_.Chance(0.003)) {
@@ -344,11 +395,14 @@ void LedgerWorld::DisturbServers() {
   }
   --server_kills_left_;
   ++server_kills_;
-  const size_t victim = rng_.Below(servers_.size());
-  transport_.Kill(servers_[victim]->name);
-  transport_.Kill(servers_[victim]->name + ".link");
-  servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(victim));
+  RemoveServer(rng_.Below(servers_.size()));
   server_due_ = clock_.Now() + std::chrono::milliseconds(rng_.Below(6000));
+}
+
+void LedgerWorld::RemoveServer(size_t index) {
+  transport_.Kill(servers_[index]->name);
+  transport_.Kill(servers_[index]->name + ".link");
+  servers_.erase(servers_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 void LedgerWorld::GiveOrders() {
@@ -358,7 +412,25 @@ void LedgerWorld::GiveOrders() {
   if (will_be_extended_ && !ps_ctl_->extended && rng_.Chance(0.01)) {
     ps_ctl_->Extend(GrownPlan());
   }
+  if (drains_left_ > 0 && scheduler_ != nullptr && rng_.Chance(0.003)) {
+    Drain();
+  }
   ps_ctl_->Poll();
+}
+
+void LedgerWorld::Drain() {
+  const ClusterStatus status = scheduler_->status();
+  std::vector<NodeStatus> nodes;
+  for (const NodeStatus& node : status.nodes()) {
+    if (node.health() == NodeStatus::ALIVE && !node.draining()) {
+      nodes.push_back(node);
+    }
+  }
+  if (!nodes.empty()) {
+    --drains_left_;
+    const NodeStatus& node = nodes[rng_.Below(nodes.size())];
+    ps_ctl_->Drain(node.role(), node.node());
+  }
 }
 
 // A task in front of the one there is, with a table and a block that nobody trains.
@@ -445,10 +517,13 @@ LedgerOutcome LedgerWorld::Run() {
   outcome.scheduler_kills = scheduler_kills_;
   outcome.snapshots = ps_ctl_->taken;
   outcome.extended = ps_ctl_->extended;
+  outcome.joins = joins_;
+  outcome.drains = ps_ctl_->drains;
   if (!outcome.finished) {
     outcome.problem = JobHasEnded() ? scheduler_->result().ToString() : "the job did not end";
     return outcome;
   }
+  CountMoves(outcome);
   CountWeights(outcome);
   CountMeasured(outcome);
   return outcome;
@@ -460,6 +535,14 @@ void LedgerWorld::CountMeasured(LedgerOutcome& outcome) const {
   for (const MetricLine& line : status.metrics()) {
     (line.task() == "count" ? outcome.measured : outcome.misread) +=
         static_cast<int>(line.samples());
+  }
+}
+
+void LedgerWorld::CountMoves(LedgerOutcome& outcome) const {
+  const ClusterStatus status = scheduler_->status();
+  for (const MoveStatus& move : status.moves()) {
+    outcome.moves += move.has_serving_after() ? 1 : 0;
+    outcome.moves_failed += move.phase().starts_with("given up") ? 1 : 0;
   }
 }
 

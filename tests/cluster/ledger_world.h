@@ -3,8 +3,9 @@
 //
 // Faults come from the seed: messages are lost, doubled, delayed and overtaken; workers are killed
 // and replaced, or sleep until their lease is over and wake up as zombies; servers are killed, with
-// all that they learned, and replaced, while snapshots are taken now and then; the scheduler is
-// killed and another one goes on from its journal. The same seed always gives the same run.
+// all that they learned, and replaced, while snapshots are taken now and then; servers join,
+// servers and workers are drained, and shards move; the scheduler is killed and another one goes on
+// from its journal. The same seed always gives the same run.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,10 @@ struct LedgerOutcome {
   bool extended = false;  // got another task on the way
   int measured = 0;       // samples in the metrics; those of killed workers may be missing
   int misread = 0;        // in the metrics of a task that they are not of
+  int joins = 0;          // of servers
+  int drains = 0;         // of servers and workers
+  int moves = 0;          // of shards, that came to their end while the last scheduler lived
+  int moves_failed = 0;   // likewise, that were given up
   int samples = 0;
 
   bool exact() const {
@@ -69,8 +74,12 @@ class LedgerWorld {
   void DisturbScheduler();
   void GiveOrders();
   TrainingPlan GrownPlan() const;
+  void Drain();
+  void RemoveServer(size_t index);
+  bool NeedsServer() const;
   void PollEverybody();
   bool JobHasEnded() const;
+  void CountMoves(LedgerOutcome& outcome) const;
   void CountWeights(LedgerOutcome& outcome);
   void CountMeasured(LedgerOutcome& outcome) const;
 
@@ -91,6 +100,9 @@ class LedgerWorld {
   int server_kills_left_ = 0;
   int server_kills_ = 0;
   Time server_due_{};
+  int joins_left_ = 0;
+  int joins_ = 0;
+  int drains_left_ = 0;
   int scheduler_kills_left_ = 0;
   int scheduler_kills_ = 0;
   Time scheduler_due_{};

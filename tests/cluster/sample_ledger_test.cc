@@ -23,6 +23,10 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
   int scheduler_kills = 0;
   int snapshots = 0;
   int extended = 0;
+  int joins = 0;
+  int drains = 0;
+  int moves = 0;
+  int moves_failed = 0;
   int samples = 0;
   const uint64_t seeds = SeedCount();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
@@ -37,17 +41,26 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
     scheduler_kills += outcome.scheduler_kills;
     snapshots += outcome.snapshots;
     extended += outcome.extended ? 1 : 0;
+    joins += outcome.joins;
+    drains += outcome.drains;
+    moves += outcome.moves;
+    moves_failed += outcome.moves_failed;
     samples += outcome.samples;
   }
   std::cout << seeds << " worlds, " << samples << " samples, " << kills << " workers killed, "
             << naps << " put to sleep, " << server_kills << " servers and " << scheduler_kills
             << " schedulers killed, " << snapshots << " snapshots, " << extended
-            << " worlds extended: every row is 1\n";
+            << " worlds extended, " << joins << " servers joined, " << drains
+            << " nodes drained, shards moved " << moves << " times and " << moves_failed
+            << " times not to the end: every row is 1\n";
   EXPECT_GT(kills, 0);
   EXPECT_GT(server_kills, 0);
   EXPECT_GT(scheduler_kills, 0);
   EXPECT_GT(snapshots, 0);
   EXPECT_GT(extended, 0);
+  EXPECT_GT(joins, 0);
+  EXPECT_GT(drains, 0);
+  EXPECT_GT(moves, 0);
   EXPECT_GT(naps, 0);
 }
 

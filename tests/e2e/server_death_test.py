@@ -77,8 +77,8 @@ class ServerDeathTest(ClusterTest):
         self.assertEqual(report["state"], "failed")
         self.assertIn(name, report["reason"])
 
-    def test_one_server_too_many_is_refused_by_name(self):
-        cluster = self.start_job(samples=400_000)
+    def test_without_a_folder_for_snapshots_one_server_too_many_is_refused_by_name(self):
+        cluster = self.start(sample_job.write_job(self.folder, 400_000), worker_flags=[SLOWLY])
         cluster.wait_until_training()
 
         surplus = cluster.start_server()
@@ -86,6 +86,7 @@ class ServerDeathTest(ClusterTest):
         self.assertEqual(surplus.wait(10), 78, surplus.said())
         self.assertIn("one server too many: this job has 2 and all of them live: server 0 (pid ",
                       surplus.said())
+        self.assertIn("--snapshot_dir", surplus.said())
 
 
 if __name__ == "__main__":

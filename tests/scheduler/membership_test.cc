@@ -202,5 +202,125 @@ TEST(MembershipTest, ANodeThatKnewOfTheEndHasLeft) {
   EXPECT_FALSE(members.AllTold());
 }
 
+// Servers 11 and 12 with a seat each, of a job that more may join.
+Membership Elastic() {
+  Membership members({.servers = 2, .elastic = true});
+  ClusterView view;
+  for (const Incarnation server : {11, 12}) {
+    EXPECT_TRUE(members.Register(Server("tcp://" + std::to_string(server)), server, kStart).ok());
+    view.add_lanes()->set_server(static_cast<uint32_t>(server - 11));
+  }
+  members.Seat(view);
+  return members;
+}
+
+StatusOr<Node*> Join(Membership& members, Incarnation server) {
+  return members.Register(Server("tcp://" + std::to_string(server)), server, kStart,
+                          Joining::kAtOnce);
+}
+
+ClusterView ViewOf(const std::vector<uint32_t>& slots) {
+  ClusterView view;
+  for (const uint32_t slot : slots) {
+    view.add_lanes()->set_server(slot);
+  }
+  return view;
+}
+
+TEST(MembershipTest, AServerJoinsOnceAllOthersHaveSpokenSinceItCame) {
+  Membership members = Elastic();
+  for (const Incarnation server : {11, 12}) {
+    (*members.Hear(server, kStart))->last_heartbeat = 1;
+  }
+  const RegisterRequest request = Server("tcp://13");
+  EXPECT_EQ(members.Register(request, 13, kStart).status().code(), StatusCode::kUnavailable);
+
+  for (const Incarnation server : {11, 12}) {
+    EXPECT_TRUE(members.Hear(server, kStart + milliseconds(500)).ok());
+  }
+  const StatusOr<Node*> joined = members.Register(request, 13, kStart + milliseconds(600));
+
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_EQ((*joined)->index, 2u);
+  EXPECT_FALSE(members.HasSeat(**joined));
+}
+
+TEST(MembershipTest, ASlotWithoutASeatGoesWithItsServer) {
+  Membership members = Elastic();
+  ASSERT_TRUE(Join(members, 13).ok());
+
+  members.Bury(13, "gone", kStart);
+
+  EXPECT_THAT(members.servers(), SizeIs(2));
+  EXPECT_TRUE(members.servers_complete());
+  EXPECT_EQ((*Join(members, 14))->index, 3u) << "numbers are not used again";
+}
+
+TEST(MembershipTest, AServerThatJoinedTakesThePlaceOfOneThatIsLost) {
+  Membership members = Elastic();
+  ASSERT_TRUE(Join(members, 13).ok());
+
+  members.Bury(11, "gone", kStart);
+
+  EXPECT_TRUE(members.servers_complete());
+  EXPECT_EQ(members.ServerOf(0)->incarnation, 13u);
+  EXPECT_EQ(members.ServerOf(2), nullptr);
+}
+
+TEST(MembershipTest, ADrainedServerKeepsItsSlotUntilNoViewNeedsIt) {
+  Membership members = Elastic();
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+  EXPECT_TRUE(members.Drain(ROLE_SERVER, 0).ok()) << "twice is once";
+  EXPECT_FALSE(members.Find(11)->may_leave());
+
+  members.Seat(ViewOf({1}));
+
+  EXPECT_TRUE(members.Find(11)->may_leave());
+  EXPECT_THAT(members.servers(), SizeIs(1));
+  members.Leave(11, "was drained", kStart);
+  EXPECT_TRUE(members.servers_complete());
+}
+
+TEST(MembershipTest, WhoeverTakesThePlaceOfADrainedServerIsDrained) {
+  Membership members = Elastic();
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+  members.Bury(11, "gone", kStart);
+
+  const StatusOr<Node*> next = Join(members, 13);
+
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ((*next)->index, 0u);
+  EXPECT_TRUE((*next)->draining);
+}
+
+TEST(MembershipTest, RefusesToDrainTheLastServer) {
+  Membership members = Elastic();
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+
+  const StatusOr<Node*> last = members.Drain(ROLE_SERVER, 1);
+
+  EXPECT_EQ(last.status().code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(last.status().message(), HasSubstr("no other server that could take the shards"));
+}
+
+TEST(MembershipTest, SaysWhatADrainNeeds) {
+  Membership members({.servers = 2});
+  for (const Incarnation server : {11, 12}) {
+    ASSERT_TRUE(members.Register(Server("tcp://" + std::to_string(server)), server, kStart).ok());
+  }
+
+  EXPECT_THAT(members.Drain(ROLE_SERVER, 0).status().message(), HasSubstr("--snapshot_dir"));
+  EXPECT_EQ(members.Drain(ROLE_SERVER, 5).status().code(), StatusCode::kNotFound);
+}
+
+TEST(MembershipTest, AWorkerThatIsDrainedMayLeaveAtOnce) {
+  Membership members({.servers = 1});
+  ASSERT_TRUE(members.Register(Worker(), 21, kStart).ok());
+
+  ASSERT_TRUE(members.Drain(ROLE_WORKER, 0).ok());
+
+  EXPECT_TRUE(members.Find(21)->may_leave());
+}
+
 }  // namespace
 }  // namespace antiphon

@@ -77,7 +77,7 @@ class ChangingLanes {
       ConfigureRequest config = TestConfig(count(), lane);
       *config.mutable_schema() = schema;
       config.mutable_view()->set_epoch(store.view().epoch() + 1);
-      AP_RETURN_IF_ERROR(store.TakeView(config));
+      AP_RETURN_IF_ERROR(store.TakeView(config, nullptr));
     }
     return Status();
   }

@@ -44,6 +44,10 @@ class FakeLane final : public RequestHandler {
         CHECK(request.Parse(restored_).ok());
         rpc_.Reply(to, RestoreReply(), {});
         return;
+      case METHOD_ADOPT:
+        CHECK(request.Parse(adopted_).ok());
+        Adopt(to);
+        return;
       case METHOD_WRITE_SNAPSHOT:
         WriteSnapshot(request, to);
         return;
@@ -64,8 +68,15 @@ class FakeLane final : public RequestHandler {
   const SetMembersRequest& members() const { return members_; }
   const RestoreRequest& restored() const { return restored_; }
   const WriteSnapshotRequest& last_write() const { return last_write_; }
+  const AdoptRequest& adopted() const { return adopted_; }
 
  private:
+  // A shard has five rows.
+  void Adopt(const ReplyAddress& to) {
+    AdoptReply reply;
+    reply.set_rows(5 * static_cast<uint64_t>(adopted_.shards_size()));
+    rpc_.Reply(to, reply, {});
+  }
   void WriteSnapshot(const Request& request, const ReplyAddress& to) {
     CHECK(request.Parse(last_write_).ok());
     WriteSnapshotReply reply;
@@ -83,6 +94,7 @@ class FakeLane final : public RequestHandler {
   SetMembersRequest members_;
   RestoreRequest restored_;
   WriteSnapshotRequest last_write_;
+  AdoptRequest adopted_;
   std::set<Method> held_back_;
 };
 

@@ -1,7 +1,9 @@
 #include "tools/ctl/commands.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -65,6 +67,22 @@ StatusOr<CtlExit> ExplainRow(CtlContext& context, const std::string& table, Key 
                       ? ExplainJson(table, key, row)
                       : ExplainText(table, key, row, context.clock.WallSeconds()));
   return CtlExit::kHealthy;
+}
+
+StatusOr<DrainRequest> ParseNode(const std::string& text) {
+  constexpr uint64_t kNone = ~uint64_t{0};
+  const size_t slash = std::min(text.find('/'), text.size());
+  const std::string role = text.substr(0, slash);
+  const uint64_t number = ParseUint(text.substr(std::min(slash + 1, text.size()))).value_or(kNone);
+  if ((role != "server" && role != "worker") || number > std::numeric_limits<uint32_t>::max()) {
+    return InvalidArgumentError("'" + text +
+                                "' is not a node, expected one such as server/1 or worker/0; "
+                                "ps_ctl status lists them");
+  }
+  DrainRequest request;
+  request.set_role(role == "server" ? ROLE_SERVER : ROLE_WORKER);
+  request.set_node(static_cast<uint32_t>(number));
+  return request;
 }
 
 }  // namespace
@@ -166,6 +184,22 @@ StatusOr<CtlExit> TakeSnapshot(CtlContext& context, const std::string& directory
   } else {
     context.out << "snapshot " << reply.version() << ": " << reply.directory() << ", "
                 << reply.rows() << " rows, " << FormatBytes(reply.bytes()) << "\n";
+  }
+  return CtlExit::kHealthy;
+}
+
+StatusOr<CtlExit> DrainNode(CtlContext& context, const std::string& node) {
+  AP_ASSIGN_OR_RETURN(const DrainRequest request, ParseNode(node));
+  AP_RETURN_IF_ERROR(
+      context.client.Ask<DrainReply>(METHOD_DRAIN, request, context.timeout).status());
+  if (context.format == OutputFormat::kJson) {
+    const nlohmann::ordered_json json = {{"schema", 1}, {"draining", node}};
+    context.out << json.dump() << "\n";
+  } else {
+    context.out << node << " leaves when "
+                << (request.role() == ROLE_SERVER ? "its shards have moved to other servers"
+                                                  : "it has finished its batch")
+                << "; ps_ctl status shows it\n";
   }
   return CtlExit::kHealthy;
 }

@@ -50,6 +50,8 @@ StatusOr<CtlExit> ExplainValue(CtlContext& context, const std::string& table,
                                const std::string& value);
 // An empty directory stands for the cluster's own.
 StatusOr<CtlExit> TakeSnapshot(CtlContext& context, const std::string& directory);
+// `node` is "server/1" or "worker/0", as ShowStatus numbers them.
+StatusOr<CtlExit> DrainNode(CtlContext& context, const std::string& node);
 StatusOr<CtlExit> StopJob(CtlContext& context);
 
 }  // namespace antiphon

@@ -18,16 +18,29 @@ Json NumberOrNull(double value) {
 }
 
 // Steps that have not been reached yet are null.
+Json After(bool has, double seconds) {
+  return has ? Json(seconds) : Json(nullptr);
+}
+
 Json RecoveryJson(const RecoveryStatus& recovery) {
-  const auto after = [](bool has, double seconds) { return has ? Json(seconds) : Json(nullptr); };
   return {{"server", recovery.server()},
           {"lost", recovery.lost()},
           {"lost_seconds", recovery.lost_seconds()},
           {"restored_from", recovery.restored_from()},
-          {"replaced_after", after(recovery.has_replaced_after(), recovery.replaced_after())},
-          {"serving_after", after(recovery.has_serving_after(), recovery.serving_after())},
-          {"relearned_after", after(recovery.has_relearned_after(), recovery.relearned_after())},
+          {"replaced_after", After(recovery.has_replaced_after(), recovery.replaced_after())},
+          {"serving_after", After(recovery.has_serving_after(), recovery.serving_after())},
+          {"relearned_after", After(recovery.has_relearned_after(), recovery.relearned_after())},
           {"replay_samples", recovery.replay_samples()}};
+}
+
+Json MoveJson(const MoveStatus& move) {
+  return {{"reason", move.reason()},
+          {"began_seconds", move.began_seconds()},
+          {"shards", move.shards()},
+          {"rows", move.rows()},
+          {"phase", move.phase()},
+          {"closed_after", After(move.has_closed_after(), move.closed_after())},
+          {"serving_after", After(move.has_serving_after(), move.serving_after())}};
 }
 
 Json LaneJson(const LaneStatus& lane, const ClusterView& view) {
@@ -59,6 +72,7 @@ Json NodeJson(const NodeStatus& node, const ClusterView& view) {
   Json json = {{"role", RoleName(node.role())},
                {"node", node.node()},
                {"health", HealthName(node.health())},
+               {"draining", node.draining()},
                {"host", node.host()},
                {"pid", node.pid()},
                {"silent_seconds", node.silent_seconds()}};
@@ -181,9 +195,13 @@ std::string StatusJson(const ClusterStatus& status) {
                {"streams", StreamsArray(status)},
                {"tables", TablesArray(status)},
                {"metrics", Json::array()},
-               {"recoveries", Json::array()}};
+               {"recoveries", Json::array()},
+               {"moves", Json::array()}};
   for (const RecoveryStatus& recovery : status.recoveries()) {
     json["recoveries"].push_back(RecoveryJson(recovery));
+  }
+  for (const MoveStatus& move : status.moves()) {
+    json["moves"].push_back(MoveJson(move));
   }
   if (!status.last_snapshot().empty()) {
     json["last_snapshot"] = {{"directory", status.last_snapshot()},

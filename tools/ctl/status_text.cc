@@ -56,12 +56,17 @@ std::string HeadText(const ClusterStatus& status, int64_t wall_seconds) {
   return text;
 }
 
+std::string HealthOf(const NodeStatus& node) {
+  const bool drains = node.draining() && node.health() == NodeStatus::ALIVE;
+  return drains ? "draining" : HealthName(node.health());
+}
+
 std::string NodesText(const ClusterStatus& status) {
   TextTable table({"NODE", "HEALTH", "HOST", "PID", "SILENT", "SAMPLES", "TICK"}, 3);
   for (const NodeStatus& node : status.nodes()) {
     const bool worker = node.role() == ROLE_WORKER;
-    table.AddRow({std::string(RoleName(node.role())) + "/" + Number(node.node()),
-                  HealthName(node.health()), node.host(), std::to_string(node.pid()),
+    table.AddRow({std::string(RoleName(node.role())) + "/" + Number(node.node()), HealthOf(node),
+                  node.host(), std::to_string(node.pid()),
                   FormatFixed(node.silent_seconds(), 1) + "s", worker ? Number(node.samples()) : "",
                   worker && node.has_tick() ? std::to_string(node.tick()) : ""});
   }
@@ -101,6 +106,18 @@ std::string RecoveriesText(const ClusterStatus& status, int64_t wall_seconds) {
                   SecondsOrDash(recovery.has_serving_after(), recovery.serving_after()),
                   SecondsOrDash(recovery.has_relearned_after(), recovery.relearned_after()),
                   Number(recovery.replay_samples())});
+  }
+  return table.empty() ? "" : "\n" + table.ToString();
+}
+
+std::string MovesText(const ClusterStatus& status, int64_t wall_seconds) {
+  TextTable table({"SHARDS MOVE", "WHEN", "PHASE", "SHARDS", "ROWS", "AFTER", "CLOSED FOR"}, 3);
+  for (const MoveStatus& move : status.moves()) {
+    const bool served = move.has_serving_after();
+    table.AddRow({move.reason(), AgoText(move.began_seconds(), wall_seconds), move.phase(),
+                  Number(move.shards()), Number(move.rows()),
+                  SecondsOrDash(served, move.serving_after()),
+                  SecondsOrDash(served, move.serving_after() - move.closed_after())});
   }
   return table.empty() ? "" : "\n" + table.ToString();
 }
@@ -187,7 +204,8 @@ bool IsDegraded(const ClusterStatus& status) {
 
 std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {
   return HeadText(status, wall_seconds) + NodesText(status) + LanesText(status) +
-         RecoveriesText(status, wall_seconds) + LeasesText(status) + MetricsText(status);
+         RecoveriesText(status, wall_seconds) + MovesText(status, wall_seconds) +
+         LeasesText(status) + MetricsText(status);
 }
 
 std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds) {

@@ -73,5 +73,27 @@ TEST(ShardMapTest, ListsShardsOfLane) {
   EXPECT_THAT(ShardsOfLane({0, 1}, 5), ElementsAre());
 }
 
+TEST(ShardMapTest, BalancesByMovingAsFewAsPossible) {
+  const std::vector<LaneId> before = AssignShards(100, 3);
+
+  const std::vector<LaneId> after = BalanceShards(before, 4);
+
+  std::map<LaneId, int> count;
+  int moved = 0;
+  for (size_t shard = 0; shard < before.size(); ++shard) {
+    ++count[after[shard]];
+    moved += after[shard] == before[shard] ? 0 : 1;
+  }
+  EXPECT_THAT(count, ElementsAre(std::pair(0U, 25), std::pair(1U, 25), std::pair(2U, 25),
+                                 std::pair(3U, 25)));
+  EXPECT_EQ(moved, 25);
+}
+
+TEST(ShardMapTest, GivesShardsWithoutALaneToThoseThatHaveFewest) {
+  EXPECT_THAT(BalanceShards({kNoLane, 0, 0, kNoLane, 1, kNoLane, 1}, 3),
+              ElementsAre(0, 0, 0, 2, 1, 2, 1));
+  EXPECT_THAT(BalanceShards({0, kNoLane}, 5), ElementsAre(0, 1)) << "more lanes than shards";
+}
+
 }  // namespace
 }  // namespace antiphon

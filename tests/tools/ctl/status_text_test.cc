@@ -109,5 +109,32 @@ TEST(StatusTextTest, ExplainsARowAndAMissingOne) {
   EXPECT_EQ(nlohmann::json::parse(ExplainJson("user", 42, row))["weights"][0], 0.5);
 }
 
+TEST(StatusTextTest, ShowsShardsThatMoveAndWhoIsToLeave) {
+  ClusterStatus status = Running();
+  status.mutable_nodes(0)->set_draining(true);
+  MoveStatus& done = *status.add_moves();
+  done.set_reason("server 2 joined");
+  done.set_shards(85);
+  done.set_rows(9328);
+  done.set_phase("done");
+  done.set_closed_after(0.25);
+  done.set_serving_after(0.5);
+  MoveStatus& moving = *status.add_moves();
+  moving.set_reason("server 0 is drained");
+  moving.set_phase("reads the snapshot");
+
+  const std::string text = StatusText(status, 0);
+  const nlohmann::json json = nlohmann::json::parse(StatusJson(status));
+
+  EXPECT_THAT(text, HasSubstr("server/0  draining"));
+  EXPECT_THAT(text, HasSubstr("server 2 joined"));
+  EXPECT_THAT(text, HasSubstr("250 ms"));
+  EXPECT_THAT(text, HasSubstr("reads the snapshot"));
+  EXPECT_EQ(json["nodes"][0]["draining"], true);
+  EXPECT_EQ(json["moves"][0]["rows"], 9328);
+  EXPECT_EQ(json["moves"][0]["serving_after"], 0.5);
+  EXPECT_TRUE(json["moves"][1]["closed_after"].is_null());
+}
+
 }  // namespace
 }  // namespace antiphon
