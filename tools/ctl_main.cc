@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/net/zmq_transport.h"
 #include "models/checked_job.h"
+#include "serving/export/exporter.h"
 #include "serving/export/parity.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/extend_job.h"
@@ -41,6 +42,7 @@ struct Arguments {
   std::string job;
   std::vector<std::string> overrides;  // of the job
   ParityOptions parity;
+  ExportOptions exported;
 };
 
 int Finish(const Status& status) {
@@ -106,6 +108,15 @@ StatusOr<CtlExit> RunOnFiles(const std::string& command, const Arguments& argume
                          : VerifySnapshots(context, arguments.directory);
 }
 
+StatusOr<CtlExit> RunExport(const Arguments& arguments) {
+  PosixFileSystem fs;
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<FrozenModel> model,
+                      FrozenModel::Load(fs, arguments.directory));
+  AP_ASSIGN_OR_RETURN(const Signature signature, ExportModel(fs, *model, arguments.exported));
+  std::cout << arguments.exported.out << ": " << VersionSummary(signature) << "\n";
+  return CtlExit::kHealthy;
+}
+
 StatusOr<CtlExit> RunParity(const ParityOptions& options) {
   PosixFileSystem fs;
   const Status status = CheckParity(fs, options, std::cout);
@@ -129,8 +140,12 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
   if (!on_files.empty()) {
     return RunOnFiles(on_files.front()->get_name(), arguments);
   }
-  if (app.get_subcommands().front()->get_name() == "parity") {
+  const std::string name = app.get_subcommands().front()->get_name();
+  if (name == "parity") {
     return RunParity(arguments.parity);
+  }
+  if (name == "export") {
+    return RunExport(arguments);
   }
   if (arguments.scheduler.empty()) {
     return InvalidArgumentError(
@@ -191,6 +206,15 @@ int Main(int argc, char** argv) {
       arguments.timeout_seconds = kExtendTimeoutSeconds;
     }
   });
+  const std::map<std::string, RowPrecision> precisions = {
+      {"fp32", RowPrecision::kFp32}, {"fp16", RowPrecision::kFp16}, {"int8", RowPrecision::kInt8}};
+  CLI::App* exported =
+      app.add_subcommand("export", "make a snapshot a version for serving; asks no cluster");
+  exported->add_option("--snapshot", arguments.directory, "a snapshot, or a folder of them")
+      ->required();
+  exported->add_option("--out", arguments.exported.out, "the folder to make")->required();
+  exported->add_option("--precision", arguments.exported.precision, "fp32, fp16 or int8")
+      ->transform(CLI::CheckedTransformer(precisions).description(""));
   CLI::App* parity = app.add_subcommand(
       "parity", "whether an export says of samples what its snapshot says; asks no cluster");
   parity->add_option("--snapshot", arguments.parity.snapshot, "a snapshot, or a folder of them")

@@ -29,21 +29,6 @@ constexpr char kAbout[] =
     "  ps_export --snapshot=DIR --out=DIR [--precision=fp32|fp16|int8]\n"
     "  docs/formats.md says what is in the folder, docs/serving.md how to serve with it";
 
-void Report(const Signature& signature, double seconds) {
-  uint64_t bytes = 0;
-  for (const ServedFile& file : signature.files()) {
-    bytes += file.bytes();
-  }
-  uint64_t rows = 0;
-  for (const ServedTable& table : signature.tables()) {
-    rows += table.rows();
-  }
-  std::cout << FLAGS_out << ": version " << signature.version() << " of " << signature.model_name()
-            << ", " << signature.tables_size() << " tables, "
-            << FormatCount(static_cast<double>(rows)) << " rows as " << FLAGS_precision << ", "
-            << FormatBytes(bytes) << ", written in " << FormatSeconds(seconds) << "\n";
-}
-
 Status Run(std::span<char* const> arguments) {
   AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, {}));
   if (FLAGS_snapshot.empty() || FLAGS_out.empty()) {
@@ -66,7 +51,8 @@ Status Run(std::span<char* const> arguments) {
                               : FLAGS_out;
   AP_ASSIGN_OR_RETURN(const Signature signature,
                       ExportModel(fs, *model, {.out = out, .precision = *precision}));
-  Report(signature, SecondsBetween(start, clock.Now()));
+  std::cout << out << ": " << VersionSummary(signature) << " as " << FLAGS_precision
+            << ", written in " << FormatSeconds(SecondsBetween(start, clock.Now())) << "\n";
   return Status();
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/crc32c.h"
+#include "common/base/text.h"
 #include "common/data/feature_columns.h"
 #include "common/data/job_defaults.h"
 #include "models/model_config.h"
@@ -197,6 +198,20 @@ class Exporter {
 StatusOr<Signature> ExportModel(FileSystem& fs, const FrozenModel& model,
                                 const ExportOptions& options) {
   return Exporter(fs, model, options).Run();
+}
+
+std::string VersionSummary(const Signature& signature) {
+  uint64_t bytes = 0;
+  for (const ServedFile& file : signature.files()) {
+    bytes += file.bytes();
+  }
+  uint64_t rows = 0;
+  for (const ServedTable& table : signature.tables()) {
+    rows += table.rows();
+  }
+  return "version " + std::to_string(signature.version()) + " of " + signature.model_name() + ", " +
+         std::to_string(signature.tables_size()) + " tables, " +
+         FormatCount(static_cast<double>(rows)) + " rows, " + FormatBytes(bytes);
 }
 
 }  // namespace antiphon

@@ -24,4 +24,7 @@ struct ExportOptions {
 StatusOr<Signature> ExportModel(FileSystem& fs, const FrozenModel& model,
                                 const ExportOptions& options);
 
+// "version 3 of live, 13 tables, 4.1 k rows, 1.1 MiB": for people.
+std::string VersionSummary(const Signature& signature);
+
 }  // namespace antiphon

@@ -63,6 +63,13 @@ class ServingTest(unittest.TestCase):
         out = run("ps_export", f"--snapshot={self.dir}/snapshots", f"--out={self.version}", code=73)
         self.assertIn("already", out)
 
+    def test_ps_ctl_exports_the_same(self):
+        run("ps_ctl", "export", f"--snapshot={self.dir}/snapshots", f"--out={self.dir}/other",
+            "--precision=fp32")
+        for file in self.version.rglob("*.emb"):
+            other = self.dir / "other" / file.relative_to(self.version)
+            self.assertEqual(file.read_bytes(), other.read_bytes())
+
     def test_parity_is_shown_for_every_precision(self):
         out = run("ps_ctl", "parity", f"--snapshot={self.dir}/snapshots",
                   f"--samples={self.samples}")
