@@ -11,8 +11,8 @@ namespace antiphon {
 namespace {
 
 // Installed or freed, it keeps a lane busy for a fraction of a millisecond.
-constexpr size_t kSliceBytes = size_t{64} << 10;
-constexpr size_t kForgottenRowsOfASlice = 512;
+constexpr size_t kSliceBytes = size_t{32} << 10;
+constexpr size_t kForgottenRowsOfASlice = 1024;
 
 template <typename Shards>
 bool Holds(const Shards& shards, ShardId shard) {
@@ -85,6 +85,7 @@ Status AdoptionService::Begin(const std::vector<ShardId>& shards) {
 }
 
 void AdoptionService::Forget() {
+  is_closed_ = false;
   if (!adoption_.has_value()) {
     return;
   }
@@ -162,6 +163,7 @@ Status AdoptionService::TakeView(const ConfigureRequest& config) {
     if (config.schema().SerializeAsString() != store.schema().SerializeAsString()) {
       Forget();  // it was read into what the schema had
     }
+    is_closed_ = adoption_.has_value();
     return store.TakeView(config, nullptr);
   }
   if (!HasRead(shards)) {
@@ -184,6 +186,7 @@ Status AdoptionService::TakeView(const ConfigureRequest& config) {
     }
   }
   adoption_.reset();
+  is_closed_ = false;
   LOG(INFO) << "lane " << store.lane() << " has " << shards.size()
             << " shards by the view of epoch " << config.view().epoch() << ", had " << had;
   return Status();

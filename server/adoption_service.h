@@ -33,9 +33,11 @@ class AdoptionService {
   // forgotten. kInvalidArgument: a shard is the lane's already, or there is no such shard.
   Status Adopt(const AdoptRequest& request);
 
-  // A slice of what Adopt began, or of forgetting rows that went. True when the next one can follow
-  // at once.
+  // A slice of what Adopt began, or of forgetting rows that went. True when there are more.
   bool Advance();
+  // Whether the next slice should follow at once: a view has closed the cluster until the last of
+  // it is read. Otherwise it may wait, since processors are for those who serve.
+  bool hurries() const { return is_closed_; }
 
   // How the last request ended, once.
   std::optional<StatusOr<AdoptReply>> TakeResult();
@@ -78,6 +80,7 @@ class AdoptionService {
   LaneState& state_;
   FileSystem& fs_;
   std::optional<Adoption> adoption_;
+  bool is_closed_ = false;
   std::string asked_;  // the bytes of the request that waits for its answer; empty: none does
   Status failure_;     // of that one
 };

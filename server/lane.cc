@@ -1,6 +1,7 @@
 #include "server/lane.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,8 @@ namespace {
 
 // A worker has one pull under way, or a few when it pulls ahead.
 constexpr size_t kMaxParkedPulls = 1024;
+// Adopting shards takes its time: it must not keep a processor from the lanes that serve.
+constexpr Duration kBetweenSlices = std::chrono::milliseconds(1);
 constexpr uint64_t kMaxEchoBytes = kMaxBodyBytes - kMaxMetaBytes;
 
 void DescribeTable(const RowTable& table, TableStatus* status) {
@@ -51,15 +54,27 @@ Lane::Lane(Endpoint& endpoint, Clock& clock, FileSystem& fs, SnapshotWriter& sna
 Lane::~Lane() = default;
 
 bool Lane::Poll(Duration timeout) {
-  const bool received = rpc_.Poll(hurries_ ? Duration::zero() : timeout);
+  const bool received = rpc_.Poll(hurries_  ? Duration::zero()
+                                  : adopts_ ? std::min(timeout, kBetweenSlices)
+                                            : timeout);
   if (services_ != nullptr) {
     const bool sweeps = services_->sweeper.Advance();
-    const bool adopts = services_->adoption.Advance();
-    hurries_ = services_->snapshot.Advance() || adopts || sweeps;
+    hurries_ = services_->snapshot.Advance() || AdvanceAdoption() || sweeps;
     AnswerLate(services_->snapshot.TakeResult(), snapshot_asker_);
     AnswerLate(services_->adoption.TakeResult(), adoption_asker_);
   }
   return received;
+}
+
+// True when the next slice should follow at once.
+bool Lane::AdvanceAdoption() {
+  AdoptionService& adoption = services_->adoption;
+  const Time now = clock_.Now();
+  if (adoption.hurries() || now >= next_adoption_) {
+    adopts_ = adoption.Advance();
+    next_adoption_ = now + kBetweenSlices;
+  }
+  return adopts_ && adoption.hurries();
 }
 
 template <typename Reply>

@@ -100,6 +100,7 @@ class Lane final : private RequestHandler {
   Status Explain(const Request& request);
   Status Echo(const Request& request);
 
+  bool AdvanceAdoption();
   // Answers who asked for what takes long, once there is a result.
   template <typename Reply>
   void AnswerLate(const std::optional<StatusOr<Reply>>& result, std::optional<ReplyAddress>& asker);
@@ -121,6 +122,8 @@ class Lane final : private RequestHandler {
   std::optional<ReplyAddress> adoption_asker_;  // of the shards that are being read
   // The next slice of a snapshot or of forgetting rows need not wait for anything.
   bool hurries_ = false;
+  bool adopts_ = false;  // there are more slices of shards that come or went
+  Time next_adoption_{};
   uint64_t refused_before_configure_ = 0;
 
   // Messages of the frequent methods, kept for their memory.

@@ -14,6 +14,9 @@ namespace antiphon {
 
 namespace {
 
+// What a wanted row costs, in rows that are only looked at.
+constexpr size_t kWantedByUnwanted = 16;
+
 Status Differs(const std::string& what, const std::string& theirs, const std::string& ours) {
   return FailedPreconditionError("the snapshot is of another model: " + what + " is " + theirs +
                                  ", the job has " + ours);
@@ -187,8 +190,9 @@ Status LaneRestorer::Install(Reading& reading, size_t bytes) {
   const size_t row_bytes = table.layout().row_bytes();
   size_t installed = 0;
   for (; reading.at < block.payload.size() && installed < bytes; reading.at += row_bytes) {
-    AP_RETURN_IF_ERROR(ReadRow(table, block.payload.subspan(reading.at, row_bytes)));
-    installed += row_bytes;
+    AP_ASSIGN_OR_RETURN(const bool is_wanted,
+                        ReadRow(table, block.payload.subspan(reading.at, row_bytes)));
+    installed += is_wanted ? row_bytes : row_bytes / kWantedByUnwanted;
   }
   if (reading.at >= block.payload.size()) {
     reading.block.reset();
@@ -266,7 +270,7 @@ Status LaneRestorer::CheckRows(const LaneBlock& block) const {
   return Status();
 }
 
-Status LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record) {
+StatusOr<bool> LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record) {
   RowHeader header;
   std::memcpy(&header, record.data(), sizeof(header));
   const ShardId shard = store_.ShardOf(table.table(), header.key());
@@ -275,7 +279,7 @@ Status LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record)
                          ", which the file does not say to have");
   }
   if (!Wants(shard)) {
-    return Status();
+    return false;
   }
   floats_.resize(table.layout().floats());
   std::memcpy(floats_.data(), record.data() + sizeof(header), floats_.size() * sizeof(float));
@@ -284,12 +288,14 @@ Status LaneRestorer::ReadRow(RowTable& table, std::span<const std::byte> record)
                          " is infinite or NaN: the model had diverged when it was saved");
   }
   if (!is_delta_) {
-    return table.Insert(header, floats_);
+    AP_RETURN_IF_ERROR(table.Insert(header, floats_));
+    return true;
   }
   if (!delta_keys_[table.table()].insert(header.key()).second) {
     return DataLossError(NameOfRow(table, header) + " is there twice");
   }
-  return table.Insert(header, floats_, InsertMode::kReplace);
+  AP_RETURN_IF_ERROR(table.Insert(header, floats_, InsertMode::kReplace));
+  return true;
 }
 
 Status LaneRestorer::ReadTombstones(const LaneBlock& block) {

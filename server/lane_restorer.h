@@ -45,7 +45,7 @@ class LaneRestorer {
   // that the snapshot says.
   Status ReadLink(const std::string& directory, const SnapshotFiles& files);
 
-  // The same in slices. Advance reads a block, or installs up to `bytes` of the one that was read;
+  // The same in slices. Advance reads a block, or installs about `bytes` of the one that was read;
   // false once the link is over. After an error the link cannot be gone on with. What the tables
   // count is left to the caller.
   void BeginLink(const std::string& directory, const SnapshotFiles& files);
@@ -76,7 +76,8 @@ class LaneRestorer {
   Status CheckPlaceInChain(const LaneFileHeader& header);
   Status ReadBlock(const LaneBlock& block);
   Status CheckRows(const LaneBlock& block) const;
-  Status ReadRow(RowTable& table, std::span<const std::byte> record);
+  // Whether it was one that is wanted.
+  StatusOr<bool> ReadRow(RowTable& table, std::span<const std::byte> record);
   Status ReadChunk(const LaneBlock& block);
   Status ReadTombstones(const LaneBlock& block);
   Status ReadSightings(const LaneBlock& block);

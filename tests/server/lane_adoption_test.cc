@@ -1,4 +1,5 @@
 // Shards that go from lane to lane while both serve.
+#include <chrono>
 #include <map>
 #include <numeric>
 #include <string>
@@ -133,12 +134,20 @@ class LaneAdoptionTest : public ::testing::Test {
     chain_.set_version(version_);
   }
 
+  // Time for so many slices.
+  void Settle(int slices) {
+    for (int i = 0; i < slices; ++i) {
+      lanes_.clock().Advance(std::chrono::milliseconds(1));
+      lanes_.Run();
+    }
+  }
+
   // However many slices it takes.
   Answer Adopt(LaneId lane, const AdoptRequest& request) {
     Answer answer;
     lanes_.ann.Send(lane, METHOD_ADOPT, request, {}, answer);
-    for (int i = 0; i < 100 && answer.count == 0; ++i) {
-      lanes_.Run();
+    for (int i = 0; i < 1000 && answer.count == 0; ++i) {
+      Settle(1);
     }
     EXPECT_EQ(answer.count, 1);
     return answer;
@@ -188,7 +197,7 @@ TEST_F(LaneAdoptionTest, ALaneThatJoinedServesWhatItHasAdopted) {
   EXPECT_THAT(Weights(), Each(3));
   Train();
   EXPECT_THAT(Weights(), Each(4));
-  lanes_.Run();
+  Settle(10);
   EXPECT_EQ(lanes_.StatusOf(0).tables(0).rows() + lanes_.StatusOf(1).tables(0).rows() +
                 lanes_.StatusOf(2).tables(0).rows(),
             kKeys)
@@ -204,6 +213,7 @@ TEST_F(LaneAdoptionTest, ALaneTakesAllThatAnotherHas) {
   EXPECT_THAT(Weights(), Each(3));
   Train();
   EXPECT_THAT(Weights(), Each(4));
+  Settle(10);
   EXPECT_EQ(lanes_.StatusOf(0).tables(0).rows(), 0U);
 }
 
@@ -245,13 +255,13 @@ TEST_F(LaneAdoptionTest, ServesWhileItReads) {
   lanes_.ann.Send(1, METHOD_ADOPT, AdoptionOf(shards), {}, adopted);
   const std::vector<Key> keys = KeysOf(1);
 
-  // A turn of Run takes eight slices, of which the adoption needs more.
   int pulls = 0;
   for (; adopted.count == 0 && pulls < 100; ++pulls) {
     PullRequest pull = PullOf(100 + static_cast<uint64_t>(pulls), 0, keys.size());
     const Answer answer = lanes_.Call(1, METHOD_PULL, pull, {BufferOf(keys)});
     ASSERT_TRUE(answer.status.ok()) << answer.status;
     EXPECT_THAT(answer.Floats(0), Each(1));
+    Settle(1);
   }
 
   EXPECT_TRUE(adopted.status.ok()) << adopted.status;
@@ -280,7 +290,7 @@ TEST_F(LaneAdoptionTest, ForgetsWhatNobodyWantsAnyMore) {
   EXPECT_EQ(lanes_.StatusOf(1).tables(0).rows(), rows + adopted.rows());
 
   ASSERT_TRUE(Adopt(1, AdoptRequest()).status.ok());
-  lanes_.Run();
+  Settle(10);
 
   EXPECT_EQ(lanes_.StatusOf(1).tables(0).rows(), rows);
   TakeNextView();
