@@ -109,7 +109,7 @@ bool AdoptionService::Advance() {
   return true;
 }
 
-bool AdoptionService::ForgetSlice() {
+bool AdoptionService::ForgetSlice() const {
   LaneStore& store = *state_.store;
   for (TableId id = 0; id < store.table_count(); ++id) {
     if (store.table(id).ForgetSome(kForgottenRowsOfASlice)) {

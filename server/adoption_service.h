@@ -71,7 +71,7 @@ class AdoptionService {
   bool GoesOn(const std::vector<ShardId>& shards, const std::vector<Link>& links) const;
   Status Begin(const std::vector<ShardId>& shards);
   Status ReadSlice();
-  bool ForgetSlice();
+  bool ForgetSlice() const;
   bool is_whole() const {
     return !adoption_.has_value() || adoption_->links_read == adoption_->links.size();
   }

@@ -163,8 +163,7 @@ Status LaneRestorer::OpenNext() {
   ++next_file_;
   AP_RETURN_IF_ERROR(ReadHeader(file->header()).WithContext(file->path()));
   if (!adopts_ || HasWanted(file->header())) {
-    reading_.emplace();
-    reading_->file = std::move(file);
+    reading_ = Reading{.file = std::move(file), .block = std::nullopt, .at = 0};
   }
   return Status();
 }
@@ -179,7 +178,7 @@ bool LaneRestorer::HasWanted(const LaneFileHeader& header) const {
 Status LaneRestorer::Install(Reading& reading, size_t bytes) {
   const LaneBlock& block = *reading.block;
   if (block.kind != BlockKind::kRows) {
-    const Status read = ReadBlock(block);
+    Status read = ReadBlock(block);
     reading.block.reset();
     return read;
   }

@@ -64,7 +64,7 @@ class LaneRestorer {
   struct Reading {
     std::unique_ptr<LaneFileReader> file;
     std::optional<LaneBlock> block;
-    size_t at = 0;  // bytes of the block's payload that are installed
+    size_t at;  // bytes of the block's payload that are installed
   };
 
   void Want(const std::vector<ShardId>& shards);
