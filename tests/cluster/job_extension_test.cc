@@ -221,7 +221,7 @@ TEST_F(JobExtensionTest, GoesOnInEveryModeWithEveryBalance) {
     for (const std::string balance : {"Fixed", "GradNorm", "DWA", "Uncertainty"}) {
       SCOPED_TRACE(consistency + " " + balance);
       const std::vector<std::string> overrides =
-          Joined(Files(), {consistency, "data_config.num_epochs=12",
+          Joined(Files(), {consistency, "data_config.num_epochs=40",
                            "model_config.loss_weight_strategy=" + balance});
       const std::string snapshots = folder_ + "/" + balance + consistency.substr(27);
       RunningCluster cluster(job_, overrides, {.servers = 2, .workers = 2}, snapshots);

@@ -79,6 +79,7 @@ class LedgerWorld {
   bool NeedsServer() const;
   void PollEverybody();
   bool JobHasEnded() const;
+  bool EveryLaneIsThere() const;
   void CountMoves(LedgerOutcome& outcome) const;
   void CountWeights(LedgerOutcome& outcome);
   void CountMeasured(LedgerOutcome& outcome) const;
