@@ -3,7 +3,7 @@
 # Events and samples come in two halves, by user: half 0 and half 1. Each has a folder, a Redis stream or
 # some Kafka partitions of its own.
 #
-# The caller sets `source`, `bin`, `made` and the list of processes `mine` first.
+# The caller sets `source`, `bin`, `made` and the list of processes `brokers` first.
 # shellcheck shell=bash disable=SC2034,SC2154 # what one file sets, another uses
 
 # The mock cluster keeps some 5 MiB or 100,000 messages of a partition, and a replay begins up to a
@@ -49,7 +49,7 @@ start_broker() {
       exec {broker_input}<>"$made/broker" # the mock cluster ends with its input
       "$bin/kafka_mock" --address_file="$made/brokers" \
         --topics="events:$kafka_partitions,samples:$kafka_partitions" <"$made/broker" &
-      mine+=("$!")
+      brokers+=("$!")
       until [ -s "$made/brokers" ]; do sleep 0.05; done
       ;;
     redis)
@@ -57,7 +57,7 @@ start_broker() {
       mkdir "$made/redis"
       redis-server --bind 127.0.0.1 --port "$port" --appendonly yes --save "" --dir "$made/redis" \
         >"$made/redis/log" &
-      mine+=("$!")
+      brokers+=("$!")
       until [ "$(redis-cli -p "$port" ping 2>/dev/null)" = PONG ]; do sleep 0.05; done
       ;;
   esac
