@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -170,11 +169,7 @@ class DirectWritableFile final : public WritableFile {
   DirectWritableFile(const std::string& path, Descriptor fd)
       : fd_(fd.get()),
         file_(path, std::move(fd)),
-        buffer_(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kBufferBytes))) {
-    if (buffer_ == nullptr) {
-      throw std::bad_alloc();
-    }
-  }
+        buffer_(new (kAlignment) std::byte[kBufferBytes]) {}
 
   Status Append(std::span<const std::byte> bytes) override {
     if (!direct_) {
@@ -205,11 +200,11 @@ class DirectWritableFile final : public WritableFile {
 
  private:
   // Enough for every sector size, and what a disk likes to get at once.
-  static constexpr size_t kAlignment = 4096;
+  static constexpr std::align_val_t kAlignment{4096};
   static constexpr size_t kBufferBytes = size_t{1} << 20;
 
   struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
+    void operator()(std::byte* memory) const { ::operator delete[](memory, kAlignment); }
   };
 
   Status WriteRest() {
