@@ -184,8 +184,10 @@ ClusterKeeper::News ClusterKeeper::AdvanceMove(const Membership& members, const 
     return News::kNone;
   }
   for (const LaneAddress& lane : move_->goal().to.lanes()) {
-    if (const Node* node = members.Find(lane.incarnation()); !node->alive()) {
-      GiveUpMove(node->Name() + " is gone");
+    const Node& node = *members.Find(lane.incarnation());
+    // One that joined and was drained before it had anything is alive and has no slot any more.
+    if (!node.alive() || members.ServerOf(lane.server()) != &node) {
+      GiveUpMove(node.Name() + " is gone");
       return News::kNone;
     }
   }
