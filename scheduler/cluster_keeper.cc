@@ -155,7 +155,7 @@ void ClusterKeeper::TakeView(const ClusterView& view) {
 void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
   const uint64_t epoch = view_.epoch() + 1;
   TakeView(was_ready_ ? NextView(view_, Seated(members), epoch, Placement::kKeep)
-                      : FirstView(members.servers(), options_.cluster_id, epoch,
+                      : FirstView(members.FirstServers(), options_.cluster_id, epoch,
                                   plan.schema().shard_count()));
   std::vector<LaneId> lost;
   for (int lane = 0; lane < view_.lanes_size(); ++lane) {

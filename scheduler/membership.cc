@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 namespace antiphon {
 namespace {
@@ -312,6 +313,13 @@ const Node* Membership::FindProcess(Role role, const std::string& host, int64_t 
     return node.alive() && node.role == role && node.host == host && node.pid == pid;
   });
   return found == nodes_.end() ? nullptr : &*found;
+}
+
+std::vector<const Node*> Membership::FirstServers() const {
+  std::vector<const Node*> first;
+  std::ranges::copy_if(servers_, std::back_inserter(first),
+                       [this](const Node* server) { return server->index < options_.servers; });
+  return first;
 }
 
 const Node* Membership::ServerOf(uint32_t slot) const {

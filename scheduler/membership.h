@@ -105,6 +105,8 @@ class Membership {
   const std::deque<Node>& nodes() const { return nodes_; }
   // The last server of each slot, by its number; not all of them need live.
   const std::vector<const Node*>& servers() const { return servers_; }
+  // Those that the job begins with; others may have come before it did.
+  std::vector<const Node*> FirstServers() const;
   // The one of this slot, or null.
   const Node* ServerOf(uint32_t slot) const;
   bool HasSeat(const Node& server) const { return seats_.contains(server.index); }

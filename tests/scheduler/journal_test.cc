@@ -219,6 +219,40 @@ TEST(SchedulerJournalTest, AViewThatWasNeverReadyIsBuiltAnewUnderALaterEpoch) {
   EXPECT_EQ(cluster.LeaseTo(1)->action(), LeaseReply::TRAIN);
 }
 
+// Some lanes may have learned their shards from the view that was never ready.
+TEST(SchedulerJournalTest, AFirstViewThatIsBuiltAnewHasTheSameServers) {
+  SchedulerOptions options = WithJournal();
+  options.snapshot_dir = "/snapshots";
+  SchedulerCluster cluster(options);
+  ASSERT_TRUE(cluster.Start().ok());
+  ASSERT_TRUE(cluster.RegisterServer(0).ok());
+  ASSERT_TRUE(cluster.RegisterServer(1).ok());
+  cluster.lane(1).HoldBack(METHOD_CONFIGURE);
+  ASSERT_TRUE(cluster.RegisterWorker(1).ok());
+  ASSERT_TRUE(cluster.Ask<GetPlanReply>(1, METHOD_GET_PLAN, GetPlanRequest()).ok());
+  ASSERT_TRUE(cluster.Propose(1, SmallPlan()).ok());
+  cluster.Run(seconds(1));
+  ASSERT_EQ(cluster.lane(0).configured().view().epoch(), 1U);
+  EXPECT_EQ(cluster.RegisterServer(2).status().code(), StatusCode::kUnavailable);
+  cluster.Run(seconds(1));
+  RegisterRequest again;
+  again.set_role(ROLE_SERVER);
+  again.add_lane_addresses("mem://lane2");
+  const auto joined =
+      cluster.Ask<RegisterReply>(SchedulerCluster::kServer + 2, METHOD_REGISTER, again);
+  ASSERT_TRUE(joined.ok()) << joined.status();
+
+  cluster.Kill();
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(seconds(1));
+  EXPECT_EQ(cluster.lane(0).configured().view().epoch(), 2U);
+  EXPECT_EQ(cluster.lane(0).configured().view().lanes_size(), 2);
+
+  cluster.lane(1).LetGo(METHOD_CONFIGURE);
+  cluster.Run(seconds(10));
+  EXPECT_EQ(cluster.lane(2).configured().view().lanes_size(), 3) << "it joins once the job trains";
+}
+
 TEST(SchedulerJournalTest, AJobThatHasEndedIsOnlyToldSoAgain) {
   SchedulerCluster cluster(WithJournal());
   ASSERT_TRUE(cluster.Start().ok());
