@@ -13,7 +13,7 @@ namespace {
 
 uint64_t SeedCount() {
   const char* text = std::getenv("ANTIPHON_LEDGER_SEEDS");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 1000;
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 400;
 }
 
 TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
