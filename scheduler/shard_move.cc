@@ -84,8 +84,8 @@ void ShardMove::Enter(Phase phase) {
 }
 
 void ShardMove::Fail(const Status& status) {
+  status_ = status;  // which may be the round's
   round_.reset();
-  status_ = status;
   Enter(Phase::kFailed);
 }
 
