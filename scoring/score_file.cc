@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
+#include <iostream>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -174,6 +176,24 @@ Status ScoreFile(const ScoreFileOptions& options, Scorer& scorer, FileSystem& fs
       NamedRows::Open(fs, options.path, data,
                       catalogues.empty() ? NamedRows::Header::kOfJob : NamedRows::Header::kNeeded));
   return FileScorer(options, scorer, std::move(rows), std::move(catalogues), out).Run();
+}
+
+Status ScoreFileTo(const std::string& out_path, const ScoreFileOptions& options, Scorer& scorer,
+                   FileSystem& fs) {
+  if (out_path.empty()) {
+    return ScoreFile(options, scorer, fs, std::cout);
+  }
+  const std::string temporary = out_path + ".tmp";
+  std::ofstream out(temporary, std::ios::binary);
+  if (!out) {
+    return PermissionDeniedError("cannot create " + temporary);
+  }
+  AP_RETURN_IF_ERROR(ScoreFile(options, scorer, fs, out));
+  out.close();
+  if (!out) {
+    return ResourceExhaustedError("cannot write all of " + temporary + "; is the disk full?");
+  }
+  return fs.Rename(temporary, out_path);
 }
 
 }  // namespace antiphon

@@ -27,4 +27,8 @@ struct ScoreFileOptions {
 Status ScoreFile(const ScoreFileOptions& options, Scorer& scorer, FileSystem& fs,
                  std::ostream& out);
 
+// The same into a file, which is there once it is whole; an empty path is standard output.
+Status ScoreFileTo(const std::string& out_path, const ScoreFileOptions& options, Scorer& scorer,
+                   FileSystem& fs);
+
 }  // namespace antiphon

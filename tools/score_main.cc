@@ -1,7 +1,6 @@
 // ps_score: predictions of an exported version, for a file of samples or over HTTP, by the
 // trainer's own forward pass.
 #include <atomic>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <span>
@@ -55,16 +54,7 @@ Status ScoreSamples(const ServedModel& model, const Gemm& gemm, FileSystem& fs) 
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer,
                       Scorer::Create(model, gemm, FLAGS_threads));
   const ScoreFileOptions options = {.path = FLAGS_samples, .columns = Columns()};
-  if (FLAGS_out.empty()) {
-    return ScoreFile(options, *scorer, fs, std::cout);
-  }
-  const std::string temporary = FLAGS_out + ".tmp";
-  std::ofstream out(temporary, std::ios::binary);
-  if (!out) {
-    return PermissionDeniedError("--out: cannot create " + temporary);
-  }
-  AP_RETURN_IF_ERROR(ScoreFile(options, *scorer, fs, out));
-  return fs.Rename(temporary, FLAGS_out);
+  return ScoreFileTo(FLAGS_out, options, *scorer, fs);
 }
 
 Status Serve(const ServedModel& model, const Gemm& gemm) {

@@ -2,7 +2,6 @@
 // through memory; and what a trained model predicts.
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -173,16 +172,7 @@ Status Score(const Gemm& gemm, FileSystem& fs) {
                                     .catalogues = SplitFlag(FLAGS_catalogue),
                                     .columns = SplitFlag(FLAGS_score_columns),
                                     .task = FLAGS_score_task};
-  if (FLAGS_score_out.empty()) {
-    return ScoreFile(options, *scorer, fs, std::cout);
-  }
-  const std::string temporary = FLAGS_score_out + ".tmp";
-  std::ofstream out(temporary, std::ios::binary);
-  if (!out) {
-    return PermissionDeniedError("--score_out: cannot create " + temporary);
-  }
-  AP_RETURN_IF_ERROR(ScoreFile(options, *scorer, fs, out));
-  return fs.Rename(temporary, FLAGS_score_out);
+  return ScoreFileTo(FLAGS_score_out, options, *scorer, fs);
 }
 
 Status Run(std::span<char* const> arguments) {
