@@ -14,10 +14,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "files hold numbers as memory does");
 
-// Keys whose places are looked for at the same time: enough to have several misses of the cache
-// under way, few enough for what they bring to stay in it.
-constexpr size_t kKeysAtOnce = 32;
-
 void Prefetch(const void* address) {
   __builtin_prefetch(address);
 }
@@ -89,36 +85,40 @@ uint32_t EmbTable::Find(Key key) const {
   return key < header_.first_key || bucket >= header_.buckets ? kNoRow : FindIn(bucket, key);
 }
 
-// Three rounds over some keys, each reading what the one before asked for: index, keys, row.
+// Three rounds, each reading what the one before asked for: index, keys, row.
+void EmbTable::FindSome(std::span<const Key> keys, uint32_t* rows) const {
+  DCHECK_LE(keys.size(), kKeysAtOnce);
+  const size_t row_bytes_each = header_.row_bytes();
+  std::array<uint64_t, kKeysAtOnce> bucket;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const uint64_t b = BucketOf(keys[i]);
+    bucket[i] = keys[i] < header_.first_key || b >= header_.buckets ? header_.buckets : b;
+    Prefetch(buckets_ + bucket[i]);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    Prefetch(keys_ + buckets_[bucket[i]]);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    rows[i] = bucket[i] == header_.buckets ? kNoRow : FindIn(bucket[i], keys[i]);
+    for (size_t at = 0; rows[i] != kNoRow && at < row_bytes_each; at += kEmbAlignment) {
+      Prefetch(row_bytes(rows[i]) + at);
+    }
+  }
+}
+
 size_t EmbTable::Lookup(std::span<const Key> keys, float* weights) const {
   const size_t dim = header_.dim;
-  const size_t row_bytes_each = header_.row_bytes();
   size_t found = 0;
+  std::array<uint32_t, kKeysAtOnce> rows;
   for (size_t first = 0; first < keys.size(); first += kKeysAtOnce) {
-    const std::span<const Key> some =
-        keys.subspan(first, std::min(kKeysAtOnce, keys.size() - first));
-    std::array<uint64_t, kKeysAtOnce> bucket;
-    std::array<uint32_t, kKeysAtOnce> row;
-    for (size_t i = 0; i < some.size(); ++i) {
-      const uint64_t b = BucketOf(some[i]);
-      bucket[i] = some[i] < header_.first_key || b >= header_.buckets ? header_.buckets : b;
-      Prefetch(buckets_ + bucket[i]);
-    }
-    for (size_t i = 0; i < some.size(); ++i) {
-      Prefetch(keys_ + buckets_[bucket[i]]);
-    }
-    for (size_t i = 0; i < some.size(); ++i) {
-      row[i] = bucket[i] == header_.buckets ? kNoRow : FindIn(bucket[i], some[i]);
-      for (size_t at = 0; row[i] != kNoRow && at < row_bytes_each; at += kEmbAlignment) {
-        Prefetch(row_bytes(row[i]) + at);
-      }
-    }
-    for (size_t i = 0; i < some.size(); ++i) {
+    const size_t count = std::min(kKeysAtOnce, keys.size() - first);
+    FindSome(keys.subspan(first, count), rows.data());
+    for (size_t i = 0; i < count; ++i) {
       float* out = weights + (first + i) * dim;
-      if (row[i] == kNoRow) {
+      if (rows[i] == kNoRow) {
         std::fill_n(out, dim, 0.0F);
       } else {
-        CopyRow(row[i], out);
+        CopyRow(rows[i], out);
         ++found;
       }
     }

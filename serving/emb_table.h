@@ -17,6 +17,8 @@ namespace antiphon {
 class EmbTable {
  public:
   static constexpr uint32_t kNoRow = ~uint32_t{0};
+  // Enough to have several misses of the cache under way, few enough for what they bring to stay.
+  static constexpr size_t kKeysAtOnce = 32;
 
   // Checks every byte: checksums, order of keys, index. kDataLoss says what is wrong.
   static StatusOr<EmbTable> Open(std::span<const std::byte> file);
@@ -27,8 +29,14 @@ class EmbTable {
 
   // The place of the row of `key`, or kNoRow.
   uint32_t Find(Key key) const;
+  // The same for at most kKeysAtOnce keys, hiding the latency of memory; the rows are asked for
+  // too.
+  void FindSome(std::span<const Key> keys, uint32_t* rows) const;
   // By row; ascending.
   Key key(uint32_t row) const { return keys_[row]; }
+  std::span<const Key> keys() const { return {keys_, header_.rows}; }
+  // As the file has it (serving/row_codec.h), and behind it the row of the next key.
+  const std::byte* row_bytes(uint32_t row) const { return rows_ + row * header_.row_bytes(); }
   // `weights` has dim() floats.
   void CopyRow(uint32_t row, float* weights) const {
     DecodeRow(header_.precision, row_bytes(row), {weights, header_.dim});
@@ -44,8 +52,6 @@ class EmbTable {
   Status CheckIndex() const;
   uint64_t BucketOf(Key key) const { return (key - header_.first_key) >> header_.bucket_shift; }
   uint32_t FindIn(uint64_t bucket, Key key) const;
-  const std::byte* row_bytes(uint32_t row) const { return rows_ + row * header_.row_bytes(); }
-
   EmbHeader header_;
   const uint32_t* buckets_ = nullptr;  // first row of each, and the end
   const Key* keys_ = nullptr;
