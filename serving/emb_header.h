@@ -21,7 +21,10 @@ inline constexpr uint64_t kEmbAlignment = 64;
 // What one checksum covers.
 inline constexpr uint32_t kEmbBlockBytes = 64 << 10;
 
-enum class EmbKind : uint32_t { kFull = 1 };
+enum class EmbKind : uint32_t {
+  kFull = 1,  // all rows of a table
+  kStep = 2,  // those that changed since another version, and the keys whose rows went
+};
 
 struct EmbHeader {
   EmbKind kind = EmbKind::kFull;
@@ -34,12 +37,15 @@ struct EmbHeader {
   uint64_t first_key = 0;
   uint32_t bucket_shift = 0;
   uint64_t buckets = 0;
+  uint64_t tombstones = 0;  // of a step
 
   uint64_t row_bytes() const { return RowBytes(precision, dim); }
   // Sections in the order of the file. Offsets from its beginning.
   uint64_t buckets_at() const { return kEmbHeaderBytes; }  // u32[buckets + 1]
   uint64_t keys_at() const;                                // u64[rows]
   uint64_t rows_at() const;                                // rows of row_bytes()
+  uint64_t tombstones_at() const;                          // of a step: u64[tombstones]
+  uint64_t reasons_at() const;                             // of a step: u8[tombstones]
   uint64_t checksums_at() const;  // u32 for each block of what lies between header and here
   uint64_t file_bytes() const;
 

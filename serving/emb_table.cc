@@ -49,7 +49,10 @@ StatusOr<EmbTable> EmbTable::Open(std::span<const std::byte> file) {
   table.buckets_ = reinterpret_cast<const uint32_t*>(file.data() + header.buckets_at());
   table.keys_ = reinterpret_cast<const Key*>(file.data() + header.keys_at());
   table.rows_ = file.data() + header.rows_at();
+  table.tombstones_ = reinterpret_cast<const Key*>(file.data() + header.tombstones_at());
+  table.reasons_ = file.data() + header.reasons_at();
   AP_RETURN_IF_ERROR(table.CheckIndex());
+  AP_RETURN_IF_ERROR(table.CheckTombstones());
   return table;
 }
 
@@ -68,6 +71,24 @@ Status EmbTable::CheckIndex() const {
       if (!in_order || BucketOf(keys_[row]) != bucket) {
         return DataLossError("key " + std::to_string(keys_[row]) + " is out of place");
       }
+    }
+  }
+  return Status();
+}
+
+Status EmbTable::CheckTombstones() const {
+  for (size_t i = 0; i < header_.tombstones; ++i) {
+    const auto which = [&] { return "the tombstone of key " + std::to_string(tombstones_[i]); };
+    if (i > 0 && tombstones_[i] <= tombstones_[i - 1]) {
+      return DataLossError(which() + " is out of place");
+    }
+    if (Find(tombstones_[i]) != kNoRow) {
+      return DataLossError(which() + " stands beside a row of that key");
+    }
+    const auto reason = std::to_integer<uint8_t>(reasons_[i]);
+    if (reason == 0 || reason > kTombstoneReasons) {
+      return DataLossError(which() + " has reason " + std::to_string(reason) +
+                           ", which is none that a row goes for");
     }
   }
   return Status();

@@ -1,4 +1,5 @@
-// EmbTable: the rows of an .emb file, as it lies in memory.
+// EmbTable: the rows of an .emb file, as it lies in memory: all of a table, or those of a step with
+// the keys whose rows went.
 //
 // Nothing is copied: the bytes are the caller's, usually a MappedFile, and outlive the table.
 // Frozen: any thread may read.
@@ -11,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/base/types.h"
 #include "serving/emb_header.h"
+#include "serving/tombstone.h"
 
 namespace antiphon {
 
@@ -46,16 +48,25 @@ class EmbTable {
   // Returns how many were found. Hides the latency of memory: faster than one key after the other.
   size_t Lookup(std::span<const Key> keys, float* weights) const;
 
+  // Of a step: keys without a row from now on, ascending; none of them is a key of a row.
+  std::span<const Key> tombstones() const { return {tombstones_, header_.tombstones}; }
+  TombstoneReason reason(size_t tombstone) const {
+    return static_cast<TombstoneReason>(reasons_[tombstone]);
+  }
+
  private:
   EmbTable() = default;
 
   Status CheckIndex() const;
+  Status CheckTombstones() const;
   uint64_t BucketOf(Key key) const { return (key - header_.first_key) >> header_.bucket_shift; }
   uint32_t FindIn(uint64_t bucket, Key key) const;
   EmbHeader header_;
   const uint32_t* buckets_ = nullptr;  // first row of each, and the end
   const Key* keys_ = nullptr;
   const std::byte* rows_ = nullptr;
+  const Key* tombstones_ = nullptr;
+  const std::byte* reasons_ = nullptr;
 };
 
 }  // namespace antiphon

@@ -28,21 +28,25 @@ void PlanBuckets(std::span<const Key> keys, EmbHeader& header) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<EmbWriter>> EmbWriter::Create(FileSystem& fs, const std::string& path,
-                                                       const EmbOptions& options,
-                                                       std::span<const Key> keys) {
-  if (keys.size() >= std::numeric_limits<uint32_t>::max()) {
+StatusOr<std::unique_ptr<EmbWriter>> EmbWriter::Create(
+    FileSystem& fs, const std::string& path, const EmbOptions& options, std::span<const Key> keys,
+    std::span<const ServedTombstone> tombstones) {
+  CHECK(tombstones.empty() || options.kind == EmbKind::kStep);
+  if (std::max(keys.size(), tombstones.size()) >= std::numeric_limits<uint32_t>::max()) {
     return ResourceExhaustedError(path + ": a table of " + std::to_string(keys.size()) +
-                                  " rows, an .emb file holds fewer than 2^32 - 1");
+                                  " rows and " + std::to_string(tombstones.size()) +
+                                  " tombstones, an .emb file holds fewer than 2^32 - 1 of each");
   }
-  EmbHeader header = {.precision = options.precision,
+  EmbHeader header = {.kind = options.kind,
+                      .precision = options.precision,
                       .model_id = options.model_id,
                       .version = options.version,
                       .dim = options.dim,
-                      .rows = keys.size()};
+                      .rows = keys.size(),
+                      .tombstones = tombstones.size()};
   PlanBuckets(keys, header);
   AP_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, fs.Create(path));
-  std::unique_ptr<EmbWriter> writer(new EmbWriter(header, std::move(file)));
+  std::unique_ptr<EmbWriter> writer(new EmbWriter(header, tombstones, std::move(file)));
   writer->row_.resize(header.row_bytes());
   AP_RETURN_IF_ERROR(writer->Write(EncodeEmbHeader(header)));
   AP_RETURN_IF_ERROR(writer->WriteIndex(keys));
@@ -73,8 +77,21 @@ Status EmbWriter::Add(std::span<const float> row) {
   return Append(row_);
 }
 
+Status EmbWriter::WriteTombstones() {
+  AP_RETURN_IF_ERROR(PadTo(header_.tombstones_at()));
+  for (const ServedTombstone& tombstone : tombstones_) {
+    AP_RETURN_IF_ERROR(Append(BytesOf(tombstone.key)));
+  }
+  AP_RETURN_IF_ERROR(PadTo(header_.reasons_at()));
+  for (const ServedTombstone& tombstone : tombstones_) {
+    AP_RETURN_IF_ERROR(Append(BytesOf(tombstone.reason)));
+  }
+  return Status();
+}
+
 StatusOr<ServedFile> EmbWriter::Finish() {
   CHECK_EQ(rows_, header_.rows);
+  AP_RETURN_IF_ERROR(WriteTombstones());
   AP_RETURN_IF_ERROR(PadTo(header_.checksums_at()));
   AP_RETURN_IF_ERROR(Flush());
   AP_RETURN_IF_ERROR(Write(std::as_bytes(std::span(checksums_))));

@@ -20,6 +20,12 @@ StatusOr<std::unique_ptr<ServedModel>> ServedModel::Open(const std::string& fold
       ParseSignature({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   AP_RETURN_IF_ERROR(signature.status().WithContext(path));
   model->signature_ = *std::move(signature);
+  if (model->signature_.has_step()) {
+    return FailedPreconditionError(
+        folder + ": it has only what changed since version " +
+        std::to_string(model->signature_.step().predecessor()) +
+        "; open a version with all rows, of which there is one in each chain");
+  }
   AP_RETURN_IF_ERROR(model->MapChecked(kGraphFile).status());
   AP_RETURN_IF_ERROR(model->ReadState());
   AP_RETURN_IF_ERROR(model->CheckTransforms().WithContext(path));
@@ -86,6 +92,9 @@ Status ServedModel::CheckTable(const ServedTable& described, const TableSpec& sp
                          std::to_string(header.version) + ", the signature is of " +
                          signature_.model_id() + ", version " +
                          std::to_string(signature_.version()));
+  }
+  if (header.kind != EmbKind::kFull) {
+    return DataLossError("it has only what changed since another version");
   }
   if (header.dim != spec.dim() || header.dim != described.dim() ||
       header.rows != described.rows() ||

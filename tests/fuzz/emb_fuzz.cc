@@ -44,6 +44,10 @@ void Read(std::span<const std::byte> file) {
     CHECK_EQ(table->Find(table->key(row)), row);
     keys.push_back(table->key(row));
   }
+  for (size_t i = 0; i < std::min<size_t>(table->tombstones().size(), 100); ++i) {
+    CHECK_EQ(table->Find(table->tombstones()[i]), EmbTable::kNoRow);
+    CHECK(TombstoneReasonName(table->reason(i)) != "unknown");
+  }
   std::vector<float> weights(keys.size() * table->dim());
   CHECK_GE(table->Lookup(keys, weights.data()), keys.size() - 3);
 }

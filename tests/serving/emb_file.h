@@ -23,10 +23,12 @@ inline float EmbValue(Key key, size_t i) {
 // The bytes of a file with those keys, 8-byte aligned as a mapping would be.
 class EmbFile {
  public:
-  EmbFile(const EmbOptions& options, std::span<const Key> keys) {
+  EmbFile(const EmbOptions& options, std::span<const Key> keys,
+          std::span<const ServedTombstone> tombstones = {}) {
     MemoryFileSystem fs;
     EXPECT_TRUE(fs.MakeDirectories("/t").ok());
-    StatusOr<std::unique_ptr<EmbWriter>> writer = EmbWriter::Create(fs, "/t/a.emb", options, keys);
+    StatusOr<std::unique_ptr<EmbWriter>> writer =
+        EmbWriter::Create(fs, "/t/a.emb", options, keys, tombstones);
     EXPECT_TRUE(writer.ok()) << writer.status();
     std::vector<float> row(options.dim);
     for (const Key key : keys) {

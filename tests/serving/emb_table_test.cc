@@ -160,5 +160,119 @@ TEST(EmbFileTest, IsByteByByteWhatItWasInVersionOne) {
   EXPECT_EQ(std::memcmp(expected.data(), file.bytes().data(), expected.size()), 0);
 }
 
+EmbOptions StepOptions() {
+  EmbOptions options = kOptions;
+  options.kind = EmbKind::kStep;
+  return options;
+}
+
+TEST(EmbStepTest, HasRowsAndTombstonesOfEveryReason) {
+  const std::vector<Key> all = HashedKeys(3000);
+  std::vector<Key> keys;
+  std::vector<ServedTombstone> tombstones;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 3 == 0) {
+      tombstones.push_back({all[i], static_cast<TombstoneReason>(1 + i % kTombstoneReasons)});
+    } else {
+      keys.push_back(all[i]);
+    }
+  }
+  for (const RowPrecision precision :
+       {RowPrecision::kFp32, RowPrecision::kFp16, RowPrecision::kInt8}) {
+    EmbOptions options = StepOptions();
+    options.precision = precision;
+    EmbFile file(options, keys, tombstones);
+
+    const StatusOr<EmbTable> table = EmbTable::Open(file.bytes());
+
+    ASSERT_TRUE(table.ok()) << table.status();
+    EXPECT_EQ(table->header().kind, EmbKind::kStep);
+    EXPECT_EQ(table->rows(), keys.size());
+    ASSERT_EQ(table->tombstones().size(), tombstones.size());
+    for (size_t i = 0; i < tombstones.size(); ++i) {
+      EXPECT_EQ(table->tombstones()[i], tombstones[i].key);
+      EXPECT_EQ(table->reason(i), tombstones[i].reason);
+      EXPECT_EQ(table->Find(tombstones[i].key), EmbTable::kNoRow);
+    }
+    for (const Key key : keys) {
+      ExpectRow(*table, key);
+    }
+  }
+}
+
+TEST(EmbStepTest, MayHaveRowsAloneTombstonesAloneOrNothing) {
+  const std::vector<ServedTombstone> one = {{7, TombstoneReason::kFiltered}};
+  for (const std::vector<Key>& keys : {std::vector<Key>{}, std::vector<Key>{1, 9}}) {
+    for (const bool has_tombstone : {false, true}) {
+      const std::span<const ServedTombstone> tombstones(one.data(), has_tombstone ? 1 : 0);
+      EmbFile file(StepOptions(), keys, tombstones);
+      const StatusOr<EmbTable> table = EmbTable::Open(file.bytes());
+      ASSERT_TRUE(table.ok()) << table.status();
+      EXPECT_EQ(table->rows(), keys.size());
+      EXPECT_EQ(table->tombstones().size(), tombstones.size());
+    }
+  }
+}
+
+TEST(EmbStepTest, NoticesEveryFlippedBitAndEveryTornEnd) {
+  const std::vector<Key> keys = HashedKeys(20);
+  const std::vector<ServedTombstone> tombstones = {{1, TombstoneReason::kAge},
+                                                   {2, TombstoneReason::kMemory}};
+  EmbFile file(StepOptions(), keys, tombstones);
+  const std::span<std::byte> bytes = file.bytes();
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] ^= std::byte{4};
+    EXPECT_FALSE(EmbTable::Open(bytes).ok()) << "byte " << i;
+    bytes[i] ^= std::byte{4};
+    EXPECT_FALSE(EmbTable::Open(bytes.first(i)).ok()) << "the first " << i << " bytes";
+  }
+  EXPECT_TRUE(EmbTable::Open(bytes).ok());
+}
+
+void ExpectRefusedStep(const std::vector<Key>& keys, const std::vector<ServedTombstone>& tombstones,
+                       const std::string& what) {
+  EmbFile file(StepOptions(), keys, tombstones);
+  const Status status = EmbTable::Open(file.bytes()).status();
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr(what));
+}
+
+TEST(EmbStepTest, RefusesTombstonesThatContradictTheFile) {
+  using enum TombstoneReason;
+  ExpectRefusedStep({1, 5}, {{5, kAge}}, "key 5 stands beside a row");
+  ExpectRefusedStep({1}, {{6, kAge}, {5, kAge}}, "key 5 is out of place");
+  ExpectRefusedStep({1}, {{6, kAge}, {6, kAge}}, "key 6 is out of place");
+  ExpectRefusedStep({1}, {{6, static_cast<TombstoneReason>(5)}}, "reason 5");
+  ExpectRefusedStep({1}, {{6, static_cast<TombstoneReason>(0)}}, "reason 0");
+}
+
+TEST(EmbStepTest, RefusesTombstonesInAFileOfAllRows) {
+  const std::vector<ServedTombstone> tombstones = {{6, TombstoneReason::kScore}};
+  EmbFile file(StepOptions(), std::vector<Key>{1}, tombstones);
+  const std::span<std::byte> bytes = file.bytes();
+  bytes[12] = std::byte{1};
+  const uint32_t crc = Crc32c(bytes.first(124));
+  std::memcpy(&bytes[124], &crc, sizeof crc);
+  const Status status = EmbTable::Open(bytes).status();
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("1 tombstones, which only a step has"));
+}
+
+TEST(EmbStepTest, IsByteByByteWhatItWasInVersionOne) {
+  EmbOptions options = StepOptions();
+  options.precision = RowPrecision::kFp16;
+  const std::vector<Key> keys = {3, 1000};
+  const std::vector<ServedTombstone> tombstones = {{1, TombstoneReason::kAge},
+                                                   {4, TombstoneReason::kScore},
+                                                   {1001, TombstoneReason::kMemory},
+                                                   {Key{1} << 40, TombstoneReason::kFiltered}};
+  EmbFile file(options, keys, tombstones);
+  std::ifstream golden(std::string(ANTIPHON_SOURCE_DIR) + "/tests/golden/emb_step_v1.emb",
+                       std::ios::binary);
+  const std::string expected((std::istreambuf_iterator<char>(golden)), {});
+  ASSERT_EQ(expected.size(), file.bytes().size());
+  EXPECT_EQ(std::memcmp(expected.data(), file.bytes().data(), expected.size()), 0);
+}
+
 }  // namespace
 }  // namespace antiphon
