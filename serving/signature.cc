@@ -38,6 +38,19 @@ Status CheckFiles(const Signature& signature) {
   return Status();
 }
 
+// What a step says of its place is there and possible.
+Status CheckStep(const Signature& signature) {
+  const ServedStep& step = signature.step();
+  if (step.sequence() == 0 || step.predecessor_digest().empty() || !step.has_base() ||
+      step.base() > step.predecessor() || step.predecessor() >= signature.version()) {
+    return DataLossError("it is step " + std::to_string(step.sequence()) + " behind version " +
+                         std::to_string(step.base()) + " with predecessor " +
+                         std::to_string(step.predecessor()) + ", which no version " +
+                         std::to_string(signature.version()) + " can be");
+  }
+  return Status();
+}
+
 }  // namespace
 
 ServedTable::Precision ToProto(RowPrecision precision) {
@@ -90,6 +103,9 @@ StatusOr<Signature> ParseSignature(std::string_view json) {
                               ", this version reads format " + std::to_string(kSignatureFormat));
   }
   AP_RETURN_IF_ERROR(CheckFiles(signature));
+  if (signature.has_step()) {
+    AP_RETURN_IF_ERROR(CheckStep(signature));
+  }
   return signature;
 }
 
