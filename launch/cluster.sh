@@ -17,7 +17,7 @@
 : "${program:?}" "${root:?}"
 
 # What read_arguments finds.
-job="" run_dir="" preset=release bin="" snapshot_dir=""
+job="" run_dir="" preset=release bin="" snapshot_dir="" join=""
 address="" # of the scheduler, once it is known
 scheduler_flags=() server_flags=() worker_flags=()
 
@@ -79,13 +79,49 @@ read_arguments() {
     shift
     take_flag "$name" "$value"
   done
-  [ -n "$job" ] || usage_error "--job=FILE is missing"
-  [ -f "$job" ] || usage_error "--job=$job: no such file"
+  [ -z "$join" ] || read_joined_run
+}
+
+# check_job WORKERS: nobody but workers reads the job.
+check_job() {
+  [ -n "$job" ] || [ "$1" -eq 0 ] || usage_error "--job=FILE is missing"
+  [ -z "$job" ] || [ -f "$job" ] || usage_error "--job=$job: no such file"
+}
+
+# What --join names: a scheduler's address, or the log folder of the run that it is of. From there
+# comes what the run was started with, for what is not given here.
+read_joined_run() {
+  local here_job=$job here_bin=$bin flag
+  local here_workers=("${worker_flags[@]}") here_servers=("${server_flags[@]}")
+  for flag in "${scheduler_flags[@]}"; do
+    [ "$flag" = --i_know_plaintext_is_unsafe ] ||
+      usage_error "$flag is for the scheduler, which runs already"
+  done
+  address=$join
+  [ -d "$join" ] || return 0
+  [ -s "$join/scheduler.address" ] || fail 69 "$join has no scheduler.address: no run has its logs there"
+  address=$(<"$join/scheduler.address")
+  if [ -f "$join/started_with" ]; then
+    # shellcheck disable=SC1091 # written by note_run
+    source "$join/started_with"
+    job=${here_job:-$job} bin=${here_bin:-$bin}
+    worker_flags+=("${here_workers[@]}") server_flags+=("${here_servers[@]}")
+  fi
+}
+
+# For those who join this run.
+note_run() {
+  {
+    printf 'job=%q bin=%q\n' "$(realpath "$job")" "$bin"
+    printf 'worker_flags=(%s)\n' "$(printf '%q ' "${worker_flags[@]}")"
+    printf 'server_flags=(%s)\n' "$(printf '%q ' "${server_flags[@]}")"
+  } >"$run_dir/started_with"
 }
 
 take_flag() {
   case "$1" in
     --job) job=$2 ;;
+    --join) join=$2 ;;
     --preset) preset=$2 ;;
     --bin) bin=$2 ;;
     --log_dir) run_dir=$2 ;;
@@ -114,9 +150,12 @@ take_flag() {
 make_run_dir() {
   local label
   label=$(basename "${job%.*}")
-  run_dir=${run_dir:-$root/build/run/$label-$(date +%Y%m%d-%H%M%S)-$$}
+  run_dir=${run_dir:-$root/build/run/${label:-job}${join:+-joined}-$(date +%Y%m%d-%H%M%S)-$$}
+  [ -z "$join" ] || [ ! -e "$run_dir/scheduler.address" ] ||
+    usage_error "--log_dir=$run_dir is the folder of the run itself; those who join need another one"
   mkdir -p "$run_dir" || fail 73 "cannot create the log folder $run_dir"
-  rm -f "$run_dir/scheduler.address" "$run_dir/pids" "$run_dir/journal" "$run_dir/snapshot_dir"
+  rm -f "$run_dir/scheduler.address" "$run_dir/pids" "$run_dir/journal" "$run_dir/snapshot_dir" \
+    "$run_dir/started_with"
   [ -z "$snapshot_dir" ] || realpath -m "$snapshot_dir" >"$run_dir/snapshot_dir"
   mkfifo "$run_dir/ends" || fail 73 "cannot create a pipe in $run_dir"
   exec {ends}<>"$run_dir/ends"
@@ -165,7 +204,11 @@ pid_of() { sed -n "s/^$1 \([0-9]*\)\$/\1/p" "$run_dir/pids" | tail -n 1; }
 announce() {
   local keepers=${#name_of[@]}
   until [ "$(wc -l <"$run_dir/pids")" -ge "$keepers" ]; do sleep 0.01; done
-  say "job $job with $1 servers and $2 workers; logs in $run_dir"
+  if [ -n "$join" ]; then
+    say "$1 servers and $2 workers join the job of $address; logs in $run_dir"
+  else
+    say "job $job with $1 servers and $2 workers; logs in $run_dir"
+  fi
   say "see it with: $bin/ps_ctl --scheduler=$address status"
 }
 
@@ -289,7 +332,8 @@ judge_end() {
     return 0
   elif [[ ${name_of[$ended]} == worker* ]]; then
     say "warning: $(describe_end)"
-    if [ "$phase" = running ] && ! lives worker; then
+    [ -z "$join" ] || verdict=$ended_code # the others are elsewhere
+    if [ -z "$join" ] && [ "$phase" = running ] && ! lives worker; then
       say "error: no worker is left, so the job cannot go on"
       verdict=$ended_code
       enter orderly 1
