@@ -26,11 +26,12 @@ RestorePoint RestorePoint::Of(SnapshotChain chain) {
 }
 
 void ClusterBuilder::Start(const TrainingPlan& plan, const ClusterView& view,
-                           const std::vector<LaneId>& lost, const RestorePoint& point) {
-  lost_ = lost;
+                           const LaneCensus& census, const RestorePoint& point) {
+  lost_ = census.lost;
   others_.clear();
   for (LaneId lane = 0; lane < static_cast<LaneId>(view.lanes_size()); ++lane) {
-    if (!std::ranges::binary_search(lost, lane)) {
+    if (!std::ranges::binary_search(census.lost, lane) &&
+        !std::ranges::binary_search(census.gone, lane)) {
       others_.push_back(lane);
     }
   }

@@ -28,15 +28,20 @@ struct RestorePoint {
   static RestorePoint Of(SnapshotChain chain);
 };
 
+// Lanes of a view that are not simply told of it; ascending.
+struct LaneCensus {
+  std::vector<LaneId> lost;  // know nothing yet
+  std::vector<LaneId> gone;  // are not there
+};
+
 class ClusterBuilder {
  public:
   enum class State { kIdle, kConfiguring, kRestoring, kSpreading, kReady, kFailed };
 
   explicit ClusterBuilder(Lanes& lanes) : lanes_(lanes) {}
 
-  // Begins. `lost` are the lanes that know nothing yet, ascending; they are restored from `point`,
-  // alone.
-  void Start(const TrainingPlan& plan, const ClusterView& view, const std::vector<LaneId>& lost,
+  // Begins. The lost lanes are restored from `point`, alone; those that are gone are left out.
+  void Start(const TrainingPlan& plan, const ClusterView& view, const LaneCensus& census,
              const RestorePoint& point);
 
   // Gives up what is under way, to be started again.

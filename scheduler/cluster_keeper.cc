@@ -46,6 +46,7 @@ Status ClusterKeeper::GoOn(const JournalSummary& before) {
   view_ = before.whole;
   view_.set_epoch(before.last_view_epoch);
   whole_ = ServersOf(view_);
+  goes_back_ = before.goes_back;
   was_ready_ = before.whole.lanes_size() > 0;
   ready_ = was_ready_ && before.ready_epoch == before.last_view_epoch;
   may_have_adopted_ = was_ready_;
@@ -78,6 +79,9 @@ StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
                              .WithContext("restore " + beginning_.folder));
     }
     Build(members, *plan);
+  } else if (builder_.state() == State::kIdle && members.servers_complete_but_given_up() &&
+             plan != nullptr && clock_.Now() >= move_again_at_) {
+    Bequeath(members, *plan);
   }
   builder_.Advance();
   if (builder_.state() == State::kFailed) {
@@ -97,6 +101,7 @@ StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
   }
   whole_ = building_;
   ready_ = was_ready_ = true;
+  goes_back_ = false;
   return News::kReady;
 }
 
@@ -130,11 +135,13 @@ bool ClusterKeeper::NoticeLosses(const Membership& members) {
 
 Status ClusterKeeper::CheckPatience(const Membership& members) const {
   for (const Node* node : members.servers()) {
-    if (!node->alive() && clock_.Now() - node->gone_at > options_.server_down_timeout) {
+    if (!node->alive() && !node->given_up &&
+        clock_.Now() - node->gone_at > options_.server_down_timeout) {
       return UnavailableError(
           node->Name() + " is gone (" + node->death + ") and no server took its place within " +
           FormatSeconds(std::chrono::duration<double>(options_.server_down_timeout).count()) +
-          "; start one, or raise --server_down_timeout_seconds");
+          "; start one, or raise --server_down_timeout_seconds; where the scheduler has a "
+          "--snapshot_dir and other servers live, they get its shards");
     }
   }
   return Status();
@@ -157,17 +164,58 @@ void ClusterKeeper::Build(const Membership& members, const TrainingPlan& plan) {
   TakeView(was_ready_ ? NextView(view_, Seated(members), epoch, Placement::kKeep)
                       : FirstView(members.FirstServers(), options_.cluster_id, epoch,
                                   plan.schema().shard_count()));
+  const std::vector<LaneId> lost = LanesToRestore();
+  was_anything_lost_ = goes_back_ || !lost.empty();
+  have_shards_moved_ = false;
+  point_ = was_anything_lost_ ? NewestSnapshot() : RestorePoint();
+  builder_.Start(plan, view_, {.lost = lost, .gone = {}}, point_);
+}
+
+// Those of servers that live and have not what their lanes should have.
+std::vector<LaneId> ClusterKeeper::LanesToRestore() {
   std::vector<LaneId> lost;
   for (int lane = 0; lane < view_.lanes_size(); ++lane) {
     const LaneAddress& address = view_.lanes(lane);
-    if (whole_[address.server()] != address.incarnation()) {
+    if (building_[address.server()] != 0 && whole_[address.server()] != address.incarnation()) {
       lost.push_back(static_cast<LaneId>(lane));
       recoveries_.Replaced(address.server(), clock_.Now());
     }
   }
-  was_anything_lost_ = !lost.empty();
-  point_ = was_anything_lost_ ? NewestSnapshot() : RestorePoint();
-  builder_.Start(plan, view_, lost, point_);
+  return lost;
+}
+
+// The lanes of servers that are given up are in the view that closes the cluster, since lanes must
+// know where all shards lie, and are asked nothing.
+void ClusterKeeper::Bequeath(const Membership& members, const TrainingPlan& plan) {
+  const std::vector<const Node*> seated = Seated(members);
+  TakeView(NextView(view_, seated, view_.epoch() + 1, Placement::kKeep));
+  std::vector<const Node*> heirs;
+  std::string reason;
+  for (const Node* server : seated) {
+    if (server->given_up) {
+      building_[server->index] = 0;
+      reason += (reason.empty() ? "server " : ", server ") + std::to_string(server->index) +
+                " is given up";
+    } else {
+      heirs.push_back(server);
+    }
+  }
+  LaneCensus census;
+  census.lost = LanesToRestore();
+  for (int lane = 0; lane < view_.lanes_size(); ++lane) {
+    if (building_[view_.lanes(lane).server()] == 0) {
+      census.gone.push_back(static_cast<LaneId>(lane));
+    }
+  }
+  point_ = NewestSnapshot();
+  RestoreRequest inheritance = point_.request;
+  inheritance.set_forget_positions(!SamePartitions(point_.manifest.plan(), plan));
+  MoveGoal goal = {.reason = reason,
+                   .from = view_,
+                   .to = NextView(view_, heirs, 0, Placement::kBalance),
+                   .inheritance = std::move(inheritance)};
+  move_ = std::make_unique<ShardMove>(std::move(goal), plan, lanes_, moves_, clock_);
+  builder_.Start(plan, view_, census, point_);
 }
 
 ClusterKeeper::News ClusterKeeper::AdvanceMove(const Membership& members, const TrainingPlan& plan,
@@ -232,7 +280,8 @@ std::optional<MoveGoal> ClusterKeeper::WantedMove(const Membership& members) con
   }
   return MoveGoal{.reason = reason,
                   .from = NextView(view_, members.servers(), view_.epoch(), Placement::kKeep),
-                  .to = NextView(view_, staying, 0, Placement::kBalance)};
+                  .to = NextView(view_, staying, 0, Placement::kBalance),
+                  .inheritance = std::nullopt};
 }
 
 void ClusterKeeper::BeginMove(MoveGoal goal, const TrainingPlan& plan) {
@@ -252,20 +301,23 @@ void ClusterKeeper::Close(const Membership& members, const TrainingPlan& plan) {
   ready_ = false;
   ClusterView with_newcomers = move_->goal().from;
   with_newcomers.set_epoch(view_.epoch());
-  builder_.Start(plan, with_newcomers, {}, RestorePoint());
+  builder_.Start(plan, with_newcomers, LaneCensus(), RestorePoint());
 }
 
 // From here on there is no way back: the lanes have what they should have, and a server that is
-// lost is restored under the new view.
+// lost is restored under the new view. What was inherited stands where the snapshot stood.
 void ClusterKeeper::Flip(const TrainingPlan& plan) {
   ClusterView view = move_->goal().to;
   view.set_epoch(view_.epoch() + 1);
   TakeView(view);
   whole_ = building_;
   flipped_ = true;
-  was_anything_lost_ = false;
-  point_ = RestorePoint();
-  builder_.Start(plan, view_, {}, RestorePoint());
+  have_shards_moved_ = true;
+  goes_back_ = was_anything_lost_ = move_->goal().inheritance.has_value();
+  if (!was_anything_lost_) {
+    point_ = RestorePoint();
+  }
+  builder_.Start(plan, view_, LaneCensus(), RestorePoint());
 }
 
 void ClusterKeeper::NoteMoveSnapshot(const StatusOr<SnapshotReply>& snapshot) {

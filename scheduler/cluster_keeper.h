@@ -6,6 +6,8 @@
 //                         built, from the newest snapshot, and the others learn the new view
 //   one joins or is    -> ready, while shards move (scheduler/shard_move.h); then closed for a
 //   drained               moment, and ready with the view in which they have moved
+//   one that is lost   -> the others are closed, read its shards from the newest snapshot, and are
+//   is given up           ready with the view in which they have them
 //
 // It does not know what was trained: the caller stops giving out leases when it hears kLost or
 // kClosed, and goes on when it hears kReady again: where the partitions were, or, when lanes were
@@ -80,8 +82,10 @@ class ClusterKeeper {
   bool ready() const { return ready_; }
   // The newest whose epoch is used. Its servers are those that the job cannot do without.
   const ClusterView& view() const { return view_; }
-  // Of the view that was built last: some lane had nothing, and was restored or began afresh.
+  // Of the view that was built last: some shards had nothing, and were restored or began afresh.
   bool was_anything_lost() const { return was_anything_lost_; }
+  // Likewise: some shards lie on other lanes than before.
+  bool have_shards_moved() const { return have_shards_moved_; }
   // What the lanes that were built last were restored from; without a folder they began afresh.
   const RestorePoint& restored_from() const { return point_; }
   uint64_t restored_rows() const { return builder_.restored_rows(); }
@@ -101,7 +105,9 @@ class ClusterKeeper {
   Status CheckPatience(const Membership& members) const;
   void TakeView(const ClusterView& view);
   void Build(const Membership& members, const TrainingPlan& plan);
+  std::vector<LaneId> LanesToRestore();
   RestorePoint NewestSnapshot();
+  void Bequeath(const Membership& members, const TrainingPlan& plan);
 
   News AdvanceMove(const Membership& members, const TrainingPlan& plan, bool may_move);
   std::optional<MoveGoal> WantedMove(const Membership& members) const;
@@ -125,6 +131,8 @@ class ClusterKeeper {
   ClusterView view_;
   bool ready_ = false;
   bool was_anything_lost_ = false;
+  bool have_shards_moved_ = false;
+  bool goes_back_ = false;  // shards were restored under a view that was not ready since
   bool was_ready_ = false;  // once; what is lost after that is a recovery
   Servers whole_;           // whose lanes have all that they should have
   Servers building_;        // of the view that is being built

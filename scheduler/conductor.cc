@@ -108,11 +108,22 @@ void Conductor::NodeGone(const Node& node, const std::string& how) {
 
 Status Conductor::Drain(const DrainRequest& request) {
   AP_ASSIGN_OR_RETURN(const Node* node, members_.Drain(request.role(), request.node()));
-  LOG(INFO) << node->Name() << " is drained";
+  LOG(INFO) << node->Name()
+            << (node->given_up ? " is given up: others get its shards" : " is drained");
   JournalRecord record;
   *record.mutable_drain() = request;
   Note(std::move(record));
   return Status();
+}
+
+void Conductor::GiveUpLost(Duration patience, Time now) {
+  while (const Node* lost = members_.FindLost(patience, now)) {
+    DrainRequest request;
+    request.set_role(ROLE_SERVER);
+    request.set_node(lost->index);
+    const Status status = Drain(request);
+    CHECK(status.ok()) << status;
+  }
 }
 
 StatusOr<Node*> Conductor::HearWorker(Incarnation sender, Time now) {

@@ -62,6 +62,9 @@ class Conductor {
 
   // The node is to leave; see Membership::Drain.
   Status Drain(const DrainRequest& request);
+  // Servers whose place nobody took within `patience` are given up, if others can have their
+  // shards.
+  void GiveUpLost(Duration patience, Time now);
   // A view with these servers is about to be built; see Membership::Seat.
   void Seat(const ClusterView& view) { members_.Seat(view); }
 

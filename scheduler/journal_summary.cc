@@ -1,11 +1,25 @@
 #include "scheduler/journal_summary.h"
 
+#include <algorithm>
+#include <set>
+
 #include "scheduler/cluster_view.h"
 
 namespace antiphon {
 
+namespace {
+
+bool HasAny(const ClusterView& view, const std::set<Incarnation>& servers) {
+  return std::ranges::any_of(view.lanes(), [&servers](const LaneAddress& lane) {
+    return servers.contains(lane.incarnation());
+  });
+}
+
+}  // namespace
+
 StatusOr<JournalSummary> Summarize(const std::vector<JournalRecord>& records) {
   JournalSummary summary;
+  std::set<Incarnation> gone;
   for (const JournalRecord& record : records) {
     switch (record.change_case()) {
       case JournalRecord::kStart:
@@ -17,11 +31,17 @@ StatusOr<JournalSummary> Summarize(const std::vector<JournalRecord>& records) {
       case JournalRecord::kBuilding:
         summary.last_view_epoch = record.building().epoch();
         // A server that is lost does not move shards: only a move that has come to its end does.
+        // Where all servers lived, it took everything along; else a snapshot had to do.
         if (summary.whole.lanes_size() > 0 && !SamePlacement(summary.whole, record.building())) {
+          summary.goes_back = summary.goes_back || HasAny(summary.whole, gone);
           summary.whole = record.building();
         }
         break;
+      case JournalRecord::kGone:
+        gone.insert(record.gone().sender());
+        break;
       case JournalRecord::kReady:
+        summary.goes_back = false;
         summary.whole = record.ready().view();
         summary.ready_epoch = record.ready().view().epoch();
         break;

@@ -19,6 +19,8 @@ struct JournalSummary {
   // The newest view whose lanes had all that it gives them: they were ready, or shards had come to
   // them and the view was about to say so. Without lanes: none.
   ClusterView whole;
+  // Some of its shards were inherited from a server that is lost, and leases do not know it yet.
+  bool goes_back = false;
   uint64_t ready_epoch = 0;              // of the newest view that was ready
   uint64_t last_view_epoch = 0;          // used up, perhaps by a view that was never ready
   std::vector<JournalRecord> snapshots;  // complete ones, the newest last

@@ -30,8 +30,9 @@ DEFINE_string(journal, "",
               "file that lets a scheduler that is started again go on; empty: none is kept");
 DEFINE_string(snapshot_dir, "", "folder of snapshots; one is written when the job ends");
 DEFINE_string(restore, "", "snapshot, or folder of snapshots, to start from");
-DEFINE_uint32(server_down_timeout_seconds, 60,
-              "the job fails when a server is gone for so long and no other has its place");
+DEFINE_uint32(
+    server_down_timeout_seconds, 60,
+    "a server that is gone for so long is given up: others get its shards, or the job fails");
 DEFINE_string(report, "", "file that gets the job's report as JSON when it ends");
 DEFINE_string(tensorboard, "", "folder for TensorBoard events");
 DEFINE_bool(linger, false, "keep a finished cluster answering ps_ctl until ps_ctl stop");

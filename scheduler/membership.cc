@@ -61,7 +61,7 @@ StatusOr<const Node*> Membership::FindPlace(const RegisterRequest& request, Inca
     return nullptr;
   }
   for (const Node* before : servers_) {
-    if (before->alive()) {
+    if (before->alive() || before->given_up) {
       continue;
     }
     const auto lanes = static_cast<size_t>(request.lane_addresses_size());
@@ -192,8 +192,10 @@ Status Membership::CheckDrain(const Node& server) const {
                                    " has nothing to give away; stop it, or start with fewer "
                                    "--servers");
   }
-  const bool others = std::ranges::any_of(servers_, [&server](const Node* node) {
-    return node != &server && node->alive() && !node->draining;
+  // What is lost is read by lanes that serve.
+  const bool others = std::ranges::any_of(servers_, [&](const Node* node) {
+    return node != &server && node->alive() && !node->draining &&
+           (server.alive() || HasSeat(*node));
   });
   return others
              ? Status()
@@ -201,25 +203,46 @@ Status Membership::CheckDrain(const Node& server) const {
                                        server.Name() + "; start one first");
 }
 
-StatusOr<Node*> Membership::Drain(Role role, uint32_t index) {
+// One that lives, or the last server of a slot that the cluster cannot do without.
+Node* Membership::FindForDrain(Role role, uint32_t index) {
   const auto found = std::ranges::find_if(nodes_, [&](const Node& node) {
     return node.alive() && node.role == role && node.index == index && !node.retired;
   });
-  if (found == nodes_.end()) {
-    return NotFoundError(std::string("there is no ") +
-                         (role == ROLE_SERVER ? "server " : "worker ") + std::to_string(index) +
-                         " that lives; ps_ctl status shows who does");
+  if (found != nodes_.end()) {
+    return &*found;
   }
-  Node& node = *found;
-  if (node.role == ROLE_SERVER && !node.draining) {
-    AP_RETURN_IF_ERROR(CheckDrain(node));
-    if (!HasSeat(node)) {
-      node.retired = true;
-      RemoveSlot(node);
+  const Node* lost = role == ROLE_SERVER ? ServerOf(index) : nullptr;
+  return lost != nullptr && HasSeat(*lost) ? by_incarnation_.at(lost->incarnation) : nullptr;
+}
+
+StatusOr<Node*> Membership::Drain(Role role, uint32_t index) {
+  Node* const node = FindForDrain(role, index);
+  if (node == nullptr) {
+    return NotFoundError(
+        std::string("there is no ") + (role == ROLE_SERVER ? "server " : "worker ") +
+        std::to_string(index) +
+        (role == ROLE_SERVER ? " that lives or whose shards nobody has" : " that lives") +
+        "; ps_ctl status shows who does");
+  }
+  const bool is_news = !node->draining || (!node->alive() && !node->given_up);
+  if (node->role == ROLE_SERVER && is_news) {
+    AP_RETURN_IF_ERROR(CheckDrain(*node));
+    node->given_up = !node->alive();
+    if (!HasSeat(*node)) {
+      node->retired = true;
+      RemoveSlot(*node);
     }
   }
-  node.draining = true;
-  return &node;
+  node->draining = true;
+  return node;
+}
+
+const Node* Membership::FindLost(Duration patience, Time now) const {
+  const auto found = std::ranges::find_if(servers_, [&](const Node* server) {
+    return !server->alive() && !server->given_up && now - server->gone_at > patience &&
+           CheckDrain(*server).ok();
+  });
+  return found == servers_.end() ? nullptr : *found;
 }
 
 void Membership::Seat(const ClusterView& view) {
@@ -300,6 +323,7 @@ std::vector<const Node*> Membership::Sweep(Time now) {
 void Membership::Forgive(Time until) {
   for (Node& node : nodes_) {
     node.last_heard = std::max(node.last_heard, until);
+    node.gone_at = node.alive() ? node.gone_at : std::max(node.gone_at, until);
   }
 }
 
@@ -335,6 +359,18 @@ bool Membership::servers_complete() const {
     const Node* server = ServerOf(slot);
     return server != nullptr && server->alive();
   });
+}
+
+bool Membership::servers_complete_but_given_up() const {
+  bool any_given_up = false;
+  for (const uint32_t slot : seats_) {
+    const Node* server = ServerOf(slot);
+    if (server == nullptr || (!server->alive() && !server->given_up)) {
+      return false;
+    }
+    any_given_up = any_given_up || server->given_up;
+  }
+  return any_given_up;
 }
 
 uint32_t Membership::LiveServers() const {

@@ -12,7 +12,8 @@
 // about to be found dead. If all do, it joins: it gets a slot of its own, and, by and by, a seat in
 // the cluster view, which is what Seat tells of. A slot without a seat vanishes with its server; a
 // server without a seat takes the place of one that is lost. A server that is drained keeps its
-// slot until a view has no seat for it any more. Owned by the scheduler's thread.
+// slot until a view has no seat for it any more. So does one that is lost and given up, but nobody
+// takes its place: others get its shards. Owned by the scheduler's thread.
 #pragma once
 
 #include <cstdint>
@@ -49,10 +50,11 @@ struct Node {
   uint64_t last_heartbeat = 0;    // its request id
   bool told_end = false;          // a heartbeat was answered with a state that ends the job
   std::string death;              // why it is gone: "no heartbeat for 2.6 s"
-  Time gone_at;                   // when that was noticed
+  Time gone_at;                   // when that was noticed; since then its place is free
   std::vector<LaneStatus> lanes;  // of a server, from its last heartbeat
   bool draining = false;          // is to leave
   bool retired = false;           // a server that was drained: it owns nothing
+  bool given_up = false;          // a server that is gone: nobody shall take its place
 
   bool alive() const { return health == NodeStatus::ALIVE; }
   // A worker leaves at the end of its batch, a server once it owns nothing.
@@ -82,9 +84,12 @@ class Membership {
   // Whoever started the node has seen it end.
   void Bury(Incarnation incarnation, const std::string& reason, Time now);
 
-  // The live node of this role and number is to leave. kNotFound: there is none. Other errors say
-  // why it cannot.
+  // The live node of this role and number is to leave; a server that is gone and whose place is
+  // free is given up. kNotFound: there is none. Other errors say why it cannot.
   StatusOr<Node*> Drain(Role role, uint32_t index);
+  // A server whose place has been free for longer than `patience` and that others can do without;
+  // null: there is none.
+  const Node* FindLost(Duration patience, Time now) const;
 
   // From now on these servers, and no others, are those that the job cannot do without. A drained
   // one that had a seat before and has none now is retired.
@@ -95,7 +100,7 @@ class Membership {
   // stopped), that time is nobody's silence.
   std::vector<const Node*> Sweep(Time now);
 
-  // Nobody who lives counts as silent before this.
+  // Nobody who lives counts as silent before this, and no place as free.
   void Forgive(Time until);
 
   const Node* Find(Incarnation incarnation) const;
@@ -113,6 +118,8 @@ class Membership {
   uint32_t LiveServers() const;
   // Every seat, or, as long as there are none, every slot is taken by a server that lives.
   bool servers_complete() const;
+  // The same but for servers that are given up, of which there are some.
+  bool servers_complete_but_given_up() const;
   uint32_t LiveWorkers() const;
   // Whether every node that lives has been told of the job's end.
   bool AllTold() const;
@@ -124,6 +131,7 @@ class Membership {
                                   Joining joining);
   Status AwaitWordOfAll(Incarnation sender, Time now);
   Status CheckDrain(const Node& server) const;
+  Node* FindForDrain(Role role, uint32_t index);
   void TakePlace(Node& server, const Node* before);
   void RemoveSlot(const Node& server);
   void Vacate(const Node& gone);

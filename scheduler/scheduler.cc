@@ -335,6 +335,7 @@ void Scheduler::AdvanceExtension() {
 void Scheduler::AdvanceCluster() {
   using News = ClusterKeeper::News;
   const PlanDesk& desk = job_.plan_desk();
+  job_.GiveUpLost(options_.server_down_timeout, clock_.Now());
   const StatusOr<News> news =
       cluster_.Advance(job_.members(), desk.has_plan() ? &desk.next_plan() : nullptr,
                        !job_.complete() && !desk.is_extending());
@@ -365,9 +366,11 @@ void Scheduler::OnReady() {
   std::vector<PartitionProgress> progress;
   if (!cluster_.was_anything_lost()) {
     progress = job_.book()->Progress();
-    snapshots_.OnOtherLanes();
   } else if (same_job) {
     progress.assign(from.manifest.progress().begin(), from.manifest.progress().end());
+  }
+  if (!cluster_.was_anything_lost() || cluster_.have_shards_moved()) {
+    snapshots_.OnOtherLanes();
   }
   JournalRecord ready;
   *ready.mutable_ready()->mutable_view() = cluster_.view();

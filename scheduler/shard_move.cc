@@ -60,7 +60,11 @@ ShardMove::ShardMove(MoveGoal goal, const TrainingPlan& plan, Lanes& lanes, Move
   if (plan.has_max_staleness()) {
     configure_.set_max_staleness(plan.max_staleness());
   }
-  Meet();
+  if (goal_.inheritance.has_value()) {
+    Enter(Phase::kClosing);
+  } else {
+    Meet();
+  }
 }
 
 // Lanes without shards are those that have joined, or such as do not mind being configured again.
@@ -146,9 +150,13 @@ void ShardMove::NoteSnapshot(const StatusOr<SnapshotChain>& chain) {
     Fail(chain.status());
     return;
   }
-  AdoptRequest request;
-  *request.mutable_from() = MakeRestoreRequest(*chain);
   Enter(phase_ == Phase::kWriting ? Phase::kReading : Phase::kReadingLast);
+  Adopt(MakeRestoreRequest(*chain));
+}
+
+void ShardMove::Adopt(const RestoreRequest& from) {
+  AdoptRequest request;
+  *request.mutable_from() = from;
   round_ = std::make_unique<LaneRound>(lanes_, kPatient);
   for (const auto& [lane, shards] : gained_) {
     request.mutable_shards()->Assign(shards.begin(), shards.end());
@@ -157,9 +165,17 @@ void ShardMove::NoteSnapshot(const StatusOr<SnapshotChain>& chain) {
 }
 
 void ShardMove::NoteClosed() {
-  if (phase_ == Phase::kClosing) {
-    log_.Closed(clock_.Now());
-    Enter(gained_.empty() ? Phase::kReady : Phase::kWritingLast);
+  if (phase_ != Phase::kClosing) {
+    return;
+  }
+  log_.Closed(clock_.Now());
+  if (gained_.empty()) {
+    Enter(Phase::kReady);
+  } else if (goal_.inheritance.has_value()) {
+    Enter(Phase::kReadingLast);
+    Adopt(*goal_.inheritance);
+  } else {
+    Enter(Phase::kWritingLast);
   }
 }
 

@@ -9,6 +9,9 @@
 // can be given up at any time, and nothing has happened; the lanes are then told to forget what
 // they read.
 //
+// The shards of a server that is lost for good are inherited: the cluster is closed already, and
+// what is read is the newest snapshot that there is.
+//
 // It sees to the lanes. Snapshots and views are made by others, who look at phase(). Poll-driven;
 // owned by the scheduler's thread.
 #pragma once
@@ -16,6 +19,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +39,8 @@ struct MoveGoal {
   std::string reason;  // "server 2 joined"
   ClusterView from;    // that is served, with the lanes that have joined
   ClusterView to;
+  // Where shards are read from that their lanes have lost; without a folder they begin anew.
+  std::optional<RestoreRequest> inheritance;
 };
 
 class ShardMove {
@@ -76,6 +82,7 @@ class ShardMove {
   void Enter(Phase phase);
   void Fail(const Status& status);
   void OnRoundOver();
+  void Adopt(const RestoreRequest& from);
   void CountRows();
   void AfterReading();
 

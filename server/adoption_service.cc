@@ -1,6 +1,7 @@
 #include "server/adoption_service.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -38,7 +39,9 @@ Status AdoptionService::Adopt(const AdoptRequest& request) {
     }
   }
   std::vector<Link> links;
-  links.push_back({.directory = request.from().directory(), .files = request.from().files()});
+  if (!request.from().directory().empty()) {
+    links.push_back({.directory = request.from().directory(), .files = request.from().files()});
+  }
   for (const RestoreDelta& delta : request.from().deltas()) {
     links.push_back({.directory = delta.directory(), .files = delta.files()});
   }
@@ -47,6 +50,7 @@ Status AdoptionService::Adopt(const AdoptRequest& request) {
   }
   if (adoption_.has_value()) {
     adoption_->links = std::move(links);
+    adoption_->forgets_positions = request.from().forget_positions();
   }
   asked_ = std::move(bytes);
   failure_ = Status();
@@ -198,19 +202,31 @@ StatusOr<PositionLedger> AdoptionService::Regroup(const std::vector<ShardId>& sh
   state_.ledger.Save(&own);
   std::vector<PositionGroup> groups(own.begin(), own.end());
   if (adoption_.has_value()) {
-    for (const PositionGroup& of_file : adoption_->restorer->groups()) {
-      PositionGroup& group = groups.emplace_back();
-      *group.mutable_positions() = of_file.positions();
-      for (const ShardId shard : of_file.shards()) {
-        if (Holds(adoption_->shards, shard)) {
-          group.add_shards(shard);
-        }
-      }
-    }
+    std::ranges::move(AdoptedGroups(), std::back_inserter(groups));
   }
   PositionLedger ledger = state_.ledger;
   AP_RETURN_IF_ERROR(ledger.Restore(state_.store->shard_count(), shards, groups));
   return ledger;
+}
+
+// Where the adopted shards stand: at the beginning, when no snapshot says where.
+std::vector<PositionGroup> AdoptionService::AdoptedGroups() const {
+  std::vector<PositionGroup> groups;
+  if (adoption_->links.empty() || adoption_->forgets_positions) {
+    groups.emplace_back().mutable_shards()->Assign(adoption_->shards.begin(),
+                                                   adoption_->shards.end());
+    return groups;
+  }
+  for (const PositionGroup& of_file : adoption_->restorer->groups()) {
+    PositionGroup& group = groups.emplace_back();
+    *group.mutable_positions() = of_file.positions();
+    for (const ShardId shard : of_file.shards()) {
+      if (Holds(adoption_->shards, shard)) {
+        group.add_shards(shard);
+      }
+    }
+  }
+  return groups;
 }
 
 }  // namespace antiphon

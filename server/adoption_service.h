@@ -30,7 +30,8 @@ class AdoptionService {
   // Begins to read what is asked for and not there yet; TakeResult will have the answer. A repeat
   // of the request that is being answered changes nothing. Another list of shards, or a snapshot
   // that does not go on from what was read, begins anew; without shards what was adopted is
-  // forgotten. kInvalidArgument: a shard is the lane's already, or there is no such shard.
+  // forgotten. Without a snapshot the shards are as in a new model. kInvalidArgument: a shard is
+  // the lane's already, or there is no such shard.
   Status Adopt(const AdoptRequest& request);
 
   // A slice of what Adopt began, or of forgetting rows that went. True when there are more.
@@ -63,7 +64,8 @@ class AdoptionService {
     std::vector<ShardId> shards;  // ascending
     std::unique_ptr<DenseStore> dense;
     std::unique_ptr<LaneRestorer> restorer;
-    std::vector<Link> links;  // the whole snapshot
+    std::vector<Link> links;  // the whole snapshot; empty: there is none
+    bool forgets_positions = false;
     size_t links_read = 0;
     bool is_reading = false;  // the link behind these
   };
@@ -76,6 +78,7 @@ class AdoptionService {
     return !adoption_.has_value() || adoption_->links_read == adoption_->links.size();
   }
   StatusOr<PositionLedger> Regroup(const std::vector<ShardId>& shards) const;
+  std::vector<PositionGroup> AdoptedGroups() const;
 
   LaneState& state_;
   FileSystem& fs_;

@@ -132,7 +132,7 @@ struct LedgerWorld::PsCtl {
     }
     if (drain.ready()) {
       DrainReply reply;
-      drains += drain.Take(reply).ok() ? 1 : 0;
+      drains += drain.Take(reply).ok() && !of_lost_server ? 1 : 0;
     }
   }
   void TakeSnapshot() {
@@ -141,8 +141,9 @@ struct LedgerWorld::PsCtl {
                      {.deadline = 10s, .retry_after = 1s});
     }
   }
-  void Drain(Role role, uint32_t node) {
+  void Drain(Role role, uint32_t node, bool is_lost_server) {
     if (drain.idle()) {
+      of_lost_server = is_lost_server;
       DrainRequest request;
       request.set_role(role);
       request.set_node(node);
@@ -165,6 +166,7 @@ struct LedgerWorld::PsCtl {
   const PeerId scheduler;
   int taken = 0;
   int drains = 0;
+  bool of_lost_server = false;  // the drain that was asked for last
   bool extended = false;
 };
 
@@ -364,7 +366,7 @@ bool LedgerWorld::NeedsServer() const {
           std::ranges::any_of(servers_, [&lane](const std::unique_ptr<SimServer>& server) {
             return server->incarnation == lane.incarnation();
           });
-      vacant += is_there ? 0 : 1;
+      vacant += is_there || given_up_.contains(lane.incarnation()) ? 0 : 1;
     }
   }
   return servers_.size() < wanted_servers_ || vacant > starting;
@@ -395,8 +397,35 @@ void LedgerWorld::DisturbServers() {
   }
   --server_kills_left_;
   ++server_kills_;
-  RemoveServer(rng_.Below(servers_.size()));
+  const size_t victim = rng_.Below(servers_.size());
+  if (MayDoWithout(*servers_[victim]) && rng_.Chance(0.6)) {
+    given_up_.insert(servers_[victim]->incarnation);
+    --wanted_servers_;
+  }
+  RemoveServer(victim);
   server_due_ = clock_.Now() + std::chrono::milliseconds(rng_.Below(6000));
+}
+
+// Whether there is another one that could inherit, now or when it is replaced itself.
+bool LedgerWorld::MayDoWithout(const SimServer& server) const {
+  if (scheduler_ == nullptr || wanted_servers_ == 1) {
+    return false;
+  }
+  const ClusterStatus status = scheduler_->status();
+  return std::ranges::any_of(status.view().lanes(), [&](const LaneAddress& lane) {
+    return lane.incarnation() != server.incarnation && !given_up_.contains(lane.incarnation());
+  });
+}
+
+// Drains one that is not replaced, if the scheduler has noticed by now.
+void LedgerWorld::GiveUpServer() {
+  const ClusterStatus status = scheduler_->status();
+  for (const LaneAddress& lane : status.view().lanes()) {
+    if (given_up_.contains(lane.incarnation())) {
+      ps_ctl_->Drain(ROLE_SERVER, lane.server(), true);
+      return;
+    }
+  }
 }
 
 void LedgerWorld::RemoveServer(size_t index) {
@@ -415,6 +444,9 @@ void LedgerWorld::GiveOrders() {
   if (drains_left_ > 0 && scheduler_ != nullptr && rng_.Chance(0.003)) {
     Drain();
   }
+  if (!given_up_.empty() && scheduler_ != nullptr && rng_.Chance(0.005)) {
+    GiveUpServer();
+  }
   ps_ctl_->Poll();
 }
 
@@ -429,7 +461,7 @@ void LedgerWorld::Drain() {
   if (!nodes.empty()) {
     --drains_left_;
     const NodeStatus& node = nodes[rng_.Below(nodes.size())];
-    ps_ctl_->Drain(node.role(), node.node());
+    ps_ctl_->Drain(node.role(), node.node(), false);
   }
 }
 
@@ -547,6 +579,8 @@ void LedgerWorld::CountMoves(LedgerOutcome& outcome) const {
   for (const MoveStatus& move : status.moves()) {
     outcome.moves += move.has_serving_after() ? 1 : 0;
     outcome.moves_failed += move.phase().starts_with("given up") ? 1 : 0;
+    outcome.inherited +=
+        move.has_serving_after() && move.reason().find("is given up") != std::string::npos ? 1 : 0;
   }
 }
 

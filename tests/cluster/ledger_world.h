@@ -3,13 +3,14 @@
 //
 // Faults come from the seed: messages are lost, doubled, delayed and overtaken; workers are killed
 // and replaced, or sleep until their lease is over and wake up as zombies; servers are killed, with
-// all that they learned, and replaced, while snapshots are taken now and then; servers join,
-// servers and workers are drained, and shards move; the scheduler is killed and another one goes on
-// from its journal. The same seed always gives the same run.
+// all that they learned, and replaced, or others inherit their shards, while snapshots are taken
+// now and then; servers join, servers and workers are drained, and shards move; the scheduler is
+// killed and another one goes on from its journal. The same seed always gives the same run.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct LedgerOutcome {
   int drains = 0;         // of servers and workers
   int moves = 0;          // of shards, that came to their end while the last scheduler lived
   int moves_failed = 0;   // likewise, that were given up
+  int inherited = 0;      // likewise, of the shards of servers that nobody replaced
   int samples = 0;
 
   bool exact() const {
@@ -76,6 +78,8 @@ class LedgerWorld {
   TrainingPlan GrownPlan() const;
   void Drain();
   void RemoveServer(size_t index);
+  bool MayDoWithout(const SimServer& server) const;
+  void GiveUpServer();
   bool NeedsServer() const;
   void PollEverybody();
   bool JobHasEnded() const;
@@ -101,6 +105,7 @@ class LedgerWorld {
   int server_kills_left_ = 0;
   int server_kills_ = 0;
   Time server_due_{};
+  std::set<Incarnation> given_up_;  // servers that are not replaced
   int joins_left_ = 0;
   int joins_ = 0;
   int drains_left_ = 0;

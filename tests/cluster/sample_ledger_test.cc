@@ -27,6 +27,7 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
   int drains = 0;
   int moves = 0;
   int moves_failed = 0;
+  int inherited = 0;
   int samples = 0;
   const uint64_t seeds = SeedCount();
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
@@ -52,6 +53,7 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
     drains += outcome.drains;
     moves += outcome.moves;
     moves_failed += outcome.moves_failed;
+    inherited += outcome.inherited;
     samples += outcome.samples;
   }
   std::cout << seeds << " worlds, " << samples << " samples, " << kills << " workers killed, "
@@ -59,7 +61,8 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
             << " schedulers killed, " << snapshots << " snapshots, " << extended
             << " worlds extended, " << joins << " servers joined, " << drains
             << " nodes drained, shards moved " << moves << " times and " << moves_failed
-            << " times not to the end: every row is 1\n";
+            << " times not to the end, those of lost servers went to others " << inherited
+            << " times: every row is 1\n";
   EXPECT_GT(kills, 0);
   EXPECT_GT(server_kills, 0);
   EXPECT_GT(scheduler_kills, 0);
@@ -68,6 +71,7 @@ TEST(SampleLedgerTest, EverySampleTrainsItsRowExactlyOnce) {
   EXPECT_GT(joins, 0);
   EXPECT_GT(drains, 0);
   EXPECT_GT(moves, 0);
+  EXPECT_GT(inherited, 0);
   EXPECT_GT(naps, 0);
 }
 

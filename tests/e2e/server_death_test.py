@@ -11,10 +11,10 @@ UNAVAILABLE = 69
 
 
 class ServerDeathTest(ClusterTest):
-    def start_job(self, *scheduler_flags, samples=SAMPLES, **options):
+    def start_job(self, *scheduler_flags, **options):
         self.snapshots = self.folder / "snapshots"
         return self.start(
-            sample_job.write_job(self.folder, samples),
+            sample_job.write_job(self.folder, SAMPLES),
             scheduler_flags=[f"--snapshot_dir={self.snapshots}", *scheduler_flags],
             worker_flags=[SLOWLY], **options)
 
@@ -56,8 +56,24 @@ class ServerDeathTest(ClusterTest):
 
         self.expect_exact_end(cluster, victim)
 
+    def test_others_inherit_from_a_server_that_nobody_replaces(self):
+        cluster = self.start_job("--server_down_timeout_seconds=1")
+        cluster.wait_until_training(SAMPLES // 10)
+        victim = cluster.servers[1]
+
+        victim.kill()
+
+        status = cluster.wait_until(
+            lambda status: any(recovery["serving_after"] for recovery in status["recoveries"]),
+            "the other server has its shards")
+        self.assertLess(status["samples_trained"], SAMPLES, "too late: the test proves nothing")
+        self.expect_exact_end(cluster, victim)
+
+    # Without a folder for snapshots there is nothing to inherit from.
     def test_everybody_names_a_server_that_nobody_replaces_and_ends(self):
-        cluster = self.start_job("--server_down_timeout_seconds=2", samples=400_000)
+        cluster = self.start(
+            sample_job.write_job(self.folder, 400_000), worker_flags=[SLOWLY],
+            scheduler_flags=["--server_down_timeout_seconds=2"])
         cluster.wait_until_training()
         victim = cluster.servers[1]
         others = [process for process in cluster.processes if process is not victim]

@@ -9,6 +9,7 @@ namespace antiphon {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -291,6 +292,46 @@ TEST(MembershipTest, WhoeverTakesThePlaceOfADrainedServerIsDrained) {
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_EQ((*next)->index, 0u);
   EXPECT_TRUE((*next)->draining);
+}
+
+TEST(MembershipTest, ALostServerThatIsDrainedIsGivenUpAndNobodyTakesItsPlace) {
+  Membership members = Elastic();
+  members.Bury(11, "gone", kStart);
+  EXPECT_FALSE(members.servers_complete_but_given_up());
+
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+
+  EXPECT_TRUE(members.Find(11)->given_up);
+  EXPECT_TRUE(members.servers_complete_but_given_up());
+  EXPECT_FALSE(members.servers_complete());
+  EXPECT_EQ((*Join(members, 13))->index, 2u);
+  members.Seat(ViewOf({1}));
+  EXPECT_TRUE(members.servers_complete());
+  EXPECT_EQ(members.Drain(ROLE_SERVER, 0).status().code(), StatusCode::kNotFound);
+}
+
+TEST(MembershipTest, FindsALostServerThatOthersCanDoWithout) {
+  Membership members = Elastic();
+  members.Bury(11, "gone", kStart);
+
+  EXPECT_EQ(members.FindLost(seconds(60), kStart + seconds(60)), nullptr);
+  EXPECT_EQ(members.FindLost(seconds(60), kStart + seconds(61)), members.Find(11));
+  members.Bury(12, "gone", kStart);
+  ASSERT_TRUE(Join(members, 13).ok()) << "in the place of one of them";
+  EXPECT_EQ(members.FindLost(seconds(60), kStart + seconds(61)), members.Find(12));
+  members.Bury(13, "gone", kStart);
+  EXPECT_EQ(members.FindLost(seconds(60), kStart + seconds(61)), nullptr) << "nobody is left";
+}
+
+TEST(MembershipTest, ADrainedServerThatDiesWaitsForAnotherInItsPlace) {
+  Membership members = Elastic();
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+  members.Bury(11, "gone", kStart);
+  EXPECT_FALSE(members.Find(11)->given_up);
+
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+
+  EXPECT_TRUE(members.Find(11)->given_up) << "to be asked for once more";
 }
 
 TEST(MembershipTest, RefusesToDrainTheLastServer) {

@@ -259,6 +259,73 @@ TEST_F(ShardMoveTest, TheNextSchedulerEndsAMoveThatWasDecided) {
   EXPECT_EQ(cluster_.LeaseTo(1)->action(), LeaseReply::TRAIN);
 }
 
+// What holds a move up at each of its steps, and how that step is called. Of the last one the
+// lanes have to be asked a second time to take a view.
+struct Step {
+  Method held_back;
+  size_t lane;
+  const char* phase;
+};
+
+class ShardMoveStepTest : public ShardMoveTest, public ::testing::WithParamInterface<Step> {
+ protected:
+  // Until the move stands still at the step.
+  void RunUntilStep() {
+    const Step& step = GetParam();
+    if (step.phase == std::string("closed, opens the lanes with their new shards")) {
+      RunUntilPhase("closed, reads the last delta");
+    }
+    cluster_.lane(step.lane).HoldBack(step.held_back);
+    RunUntilPhase(step.phase);
+  }
+
+  // Another scheduler takes over and everybody answers again.
+  void Succeed() {
+    cluster_.Kill();
+    cluster_.lane(GetParam().lane).LetGo(GetParam().held_back);
+    ASSERT_TRUE(cluster_.Start().ok());
+    cluster_.Run(milliseconds(200));
+    EXPECT_EQ(cluster_.LeaseTo(1)->action(), LeaseReply::TRAIN) << "it is open";
+    cluster_.Run(seconds(20));
+  }
+};
+
+TEST_P(ShardMoveStepTest, TheNextSchedulerOpensTheClusterAndAServerHasJoined) {
+  const auto lease = cluster_.LeaseTo(1);
+  ASSERT_TRUE(cluster_.Report(1, *lease, 40, false, 1).ok());
+  Join();
+  RunUntilStep();
+
+  Succeed();
+
+  ASSERT_EQ(View().lanes_size(), 3);
+  EXPECT_EQ(ShardsOn(View(), 2), 2);
+  EXPECT_EQ(cluster_.scheduler().status().replay_samples(), 0u) << "nothing was lost";
+  EXPECT_EQ(cluster_.lane(2).requests(METHOD_RESTORE), 0);
+}
+
+TEST_P(ShardMoveStepTest, TheNextSchedulerOpensTheClusterAndAServerMayLeave) {
+  Join();
+  cluster_.Run(seconds(2));
+  ASSERT_EQ(ShardsOn(View(), 2), 2);
+  ASSERT_TRUE(Drain(ROLE_SERVER, 0).ok());
+  RunUntilStep();
+
+  Succeed();
+
+  ASSERT_EQ(View().lanes_size(), 2);
+  EXPECT_EQ(View().lanes(0).server(), 1u);
+  EXPECT_TRUE(cluster_.LastBeat(kFirst)->drain());
+  EXPECT_EQ(cluster_.scheduler().status().replay_samples(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(EachStep, ShardMoveStepTest,
+                         ::testing::Values(Step{METHOD_WRITE_SNAPSHOT, 0, "waits for a snapshot"},
+                                           Step{METHOD_ADOPT, 2, "reads the snapshot"},
+                                           Step{METHOD_CONFIGURE, 1, "closes the lanes"},
+                                           Step{METHOD_CONFIGURE, 1,
+                                                "closed, opens the lanes with their new shards"}));
+
 TEST_F(ShardMoveTest, SnapshotsOfOthersWaitUntilShardsHaveMoved) {
   Join();
   cluster_.lane(2).HoldBack(METHOD_ADOPT);

@@ -15,6 +15,7 @@ namespace antiphon {
 namespace {
 
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr Key kKeys = 200;
@@ -245,6 +246,43 @@ TEST_F(LaneAdoptionTest, ShardsStandWhereTheyStoodOnTheLaneBefore) {
   lanes_.Call(1, METHOD_OPEN_PARTITION, OpenRequest(0, 2));
   Train();
   EXPECT_THAT(Weights(), Each(2)) << "who has the batch skips it";
+}
+
+// As when the server that had them is lost before there was any snapshot.
+TEST_F(LaneAdoptionTest, ShardsThatAreInNoSnapshotBeginAnew) {
+  const std::vector<ShardId> lost = {0, 1, 2};
+  AdoptRequest request;
+  request.mutable_shards()->Assign(lost.begin(), lost.end());
+  const Answer answer = Adopt(1, request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status;
+  std::vector<LaneId> placement = placement_;
+  for (const ShardId shard : lost) {
+    placement[shard] = 1;
+  }
+  Place(placement);
+  TakeNextView();
+
+  const auto opened =
+      lanes_.Call(1, METHOD_OPEN_PARTITION, OpenRequest(0, 2)).Parse<OpenPartitionReply>();
+
+  EXPECT_THAT(opened.applied_through(), ElementsAre(0, 1)) << "these, and those it had";
+}
+
+TEST_F(LaneAdoptionTest, ShardsThatAreReadForOtherPartitionsBeginThemAnew) {
+  WriteSnapshot();
+  AdoptRequest request = AdoptionOf({0, 1, 2});
+  request.mutable_from()->set_forget_positions(true);
+  ASSERT_TRUE(Adopt(2, request).status.ok());
+  std::vector<LaneId> placement = placement_;
+  placement[0] = placement[1] = placement[2] = 2;
+  Place(placement);
+  TakeNextView();
+
+  const auto opened =
+      lanes_.Call(2, METHOD_OPEN_PARTITION, OpenRequest(0, 2)).Parse<OpenPartitionReply>();
+
+  EXPECT_THAT(opened.applied_through(), ElementsAre(0));
+  EXPECT_THAT(Weights(), Each(1)) << "rows are as they were";
 }
 
 TEST_F(LaneAdoptionTest, ServesWhileItReads) {
