@@ -45,7 +45,7 @@ StatusOr<std::unique_ptr<Scorer>> Scorer::Create(const TrainedModel& model, cons
 
 Scorer::Scorer(const TrainedModel& model, std::unique_ptr<BatchBuilder> builder,
                std::unique_ptr<ModelRunner> runner, Labels labels)
-    : model_(model),
+    : model_(&model),
       builder_(std::move(builder)),
       runner_(std::move(runner)),
       measures_(MeasureNames(model.job().model_config())),
@@ -57,10 +57,24 @@ Scorer::Scorer(const TrainedModel& model, std::unique_ptr<BatchBuilder> builder,
   }
   row_of_value_.resize(table_of_column_.size());
   rows_.resize(static_cast<size_t>(model.plan().schema().tables_size()));
-  for (BlockId id = 0; id < static_cast<BlockId>(model.plan().schema().blocks_size()); ++id) {
-    blocks_.push_back(model.block(id));
-  }
+  TakeBlocks();
   builder_->Start(batch_);
+}
+
+bool Scorer::Use(const TrainedModel& model) {
+  if (&model.plan() != &model_->plan() || &model.job() != &model_->job()) {
+    return false;
+  }
+  model_ = &model;
+  TakeBlocks();
+  return true;
+}
+
+void Scorer::TakeBlocks() {
+  blocks_.clear();
+  for (BlockId id = 0; id < static_cast<BlockId>(model_->plan().schema().blocks_size()); ++id) {
+    blocks_.push_back(model_->block(id));
+  }
 }
 
 Status Scorer::Add(std::span<std::string_view> values) {
@@ -76,7 +90,8 @@ Status Scorer::Add(std::span<std::string_view> values) {
   constexpr size_t kMaxShown = 80;
   const std::string value(values[*field].substr(0, kMaxShown));
   return DataLossError(
-      "column \"" + model_.job().data_config().input_fields(static_cast<int>(*field)).input_name() +
+      "column \"" +
+      model_->job().data_config().input_fields(static_cast<int>(*field)).input_name() +
       "\": " + what + ": \"" + value + "\"");
 }
 
@@ -106,13 +121,13 @@ const std::vector<std::vector<float>>& Scorer::Run() {
 
 void Scorer::GatherRows(size_t column) {
   const TableId table = table_of_column_[column];
-  const size_t dim = model_.plan().schema().tables(static_cast<int>(table)).dim();
+  const size_t dim = model_->plan().schema().tables(static_cast<int>(table)).dim();
   std::vector<float>& rows = rows_[table];
   row_of_value_[column].clear();
   for (const Key key : batch_.sparse[column].keys) {
     row_of_value_[column].push_back(static_cast<uint32_t>(rows.size() / dim));
     rows.resize(rows.size() + dim);  // zeros, and so they stay for a key without a row
-    model_.CopyRow(table, key, rows.data() + rows.size() - dim);
+    model_->CopyRow(table, key, rows.data() + rows.size() - dim);
   }
 }
 

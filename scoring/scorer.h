@@ -29,12 +29,16 @@ class Scorer {
  public:
   enum class Labels { kIgnore, kRead };
 
-  // `model` and `gemm` outlive the scorer.
+  // `model` and `gemm` outlive the scorer, or `model` until another is used.
   static StatusOr<std::unique_ptr<Scorer>> Create(const TrainedModel& model, const Gemm& gemm,
                                                   int compute_threads,
                                                   Labels labels = Labels::kIgnore);
 
-  const TrainedModel& model() const { return model_; }
+  const TrainedModel& model() const { return *model_; }
+  // Scores by `model` from now on, what was added included. False, and nothing changes, unless it
+  // has the very job and plan of the model so far (one object, which versions of a chain share).
+  bool Use(const TrainedModel& model);
+
   // The input fields of the job that a row is scored by, ascending.
   const std::vector<uint32_t>& used_fields() const { return builder_->used_fields(); }
   // What comes out: every task, then the conditionals of a funnel.
@@ -65,7 +69,9 @@ class Scorer {
   void FillContext();
   float Predicted(size_t measure, float output) const;
 
-  const TrainedModel& model_;
+  void TakeBlocks();
+
+  const TrainedModel* model_;  // never null
   const std::unique_ptr<BatchBuilder> builder_;
   const std::unique_ptr<ModelRunner> runner_;
   std::vector<std::string> measures_;

@@ -27,7 +27,8 @@ class LivePointer {
       MutexLock lock(mu_);
       replaced_.push_back(std::move(newest_));
       newest_ = std::move(next);
-      // Under the lock: whoever sees the number finds the object that it stands for, or a newer one.
+      // Under the lock: whoever sees the number finds the object that it stands for, or a newer
+      // one.
       generation_.fetch_add(1, std::memory_order_release);
     }
     LetGo();

@@ -19,9 +19,9 @@ namespace antiphon {
 
 // What a step does to a table.
 struct RowChanges {
-  std::span<const Key> keys;        // distinct
-  const std::byte* rows = nullptr;  // of these keys, one behind the other
-  std::span<const Key> removed;     // distinct, none of them among `keys`
+  std::span<const Key> keys;          // distinct
+  const std::byte* rows = nullptr;    // of these keys, one behind the other
+  std::span<const Key> removed = {};  // distinct, none of them among `keys`
 };
 
 class RowOverlay {

@@ -31,6 +31,14 @@ void AgeHistogram::Merge(const AgeHistogram& other) {
   count_ += other.count_;
 }
 
+void AgeHistogram::MergeOlder(const AgeHistogram& other, int64_t by_ms) {
+  for (size_t i = 0; i < kBuckets; ++i) {
+    if (other.counts_[i] > 0) {
+      Add(static_cast<int64_t>(LimitOf(i)) + by_ms, other.counts_[i]);
+    }
+  }
+}
+
 void AgeHistogram::ToProto(SampleAges& out) const {
   for (size_t i = 0; i < kBuckets; ++i) {
     if (counts_[i] > 0) {

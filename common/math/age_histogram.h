@@ -16,6 +16,8 @@ class AgeHistogram {
   // An age below 0 (clocks differ) counts as 0.
   void Add(int64_t age_ms, uint64_t count = 1);
   void Merge(const AgeHistogram& other);
+  // The same things, each `by_ms` later.
+  void MergeOlder(const AgeHistogram& other, int64_t by_ms);
 
   void ToProto(SampleAges& out) const;
   // InvalidArgument for a bucket that does not exist. The message may come from outside.

@@ -39,8 +39,54 @@ class Version {
 
  private:
   friend class Scorer;
+  friend class Follower;
   struct Inside;
   explicit Version(std::unique_ptr<Inside> inside);
+  std::unique_ptr<Inside> inside_;
+};
+
+// A directory of versions of which one is current, kept open at the newest. A version that cannot
+// be served (torn, missing, of another model, older than what is served) changes nothing but
+// failures(). Guarded: any thread may call it.
+class Follower {
+ public:
+  // Looks every `refresh_ms` on a thread of its own; 0: only when Refresh is called. Null when
+  // there is no version that can be served yet.
+  static std::unique_ptr<Follower> Open(const std::string& directory, int refresh_ms,
+                                        std::string* error);
+  ~Follower();
+
+  // The newest; stays whole for as long as it is held. Takes a lock: see Reader.
+  std::shared_ptr<const Version> current() const;
+
+  // Looks now. False: there is something newer and it cannot be served.
+  bool Refresh(std::string* error);
+
+  uint64_t failures() const;       // of refreshes, since Open
+  std::string last_error() const;  // empty: there was none
+  // From a sample's event to its being in what is served, in seconds: the share `q` of all samples
+  // that came in with versions since Open took no longer. Not a number before the first.
+  double freshness_seconds(double q) const;
+
+ private:
+  friend class Reader;
+  struct Inside;
+  explicit Follower(std::unique_ptr<Inside> inside);
+  std::unique_ptr<Inside> inside_;
+};
+
+// A follower's newest version, for one thread: without a lock while there is nothing newer.
+class Reader {
+ public:
+  // `follower` outlives the reader.
+  explicit Reader(const Follower& follower);
+  ~Reader();
+
+  // Stays what it is until this is called again: a request that asks once sees one version.
+  const std::shared_ptr<const Version>& current();
+
+ private:
+  struct Inside;
   std::unique_ptr<Inside> inside_;
 };
 
@@ -55,9 +101,13 @@ struct Tensor {
 // Turns samples into predictions, or into the inputs of model.onnx. Owned by one thread.
 class Scorer {
  public:
-  // `version` outlives the scorer.
   static std::unique_ptr<Scorer> Create(const Version& version, std::string* error);
   ~Scorer();
+
+  // Scores by another version from now on; call it when no samples are added. Costs nothing for the
+  // version that is used already, and allocates nothing for another one of its chain. After an
+  // error the one before goes on.
+  bool Use(const Version& version, std::string* error);
 
   // Adds a sample: the texts of Version::fields(). One that cannot be scored is not added.
   bool Add(std::span<const std::string_view> texts, std::string* error);

@@ -5,6 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/score/metric_lines.h"
+#include "tools/score/serving_status.h"
+
 namespace antiphon {
 namespace {
 
@@ -26,45 +29,66 @@ StatusOr<std::string> TextOf(const json& value) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ScoreService>> ScoreService::Create(const ServedModel& model,
+StatusOr<std::unique_ptr<ScoreService>> ScoreService::Create(const LiveModel& model,
                                                              const Gemm& gemm, Clock& clock,
                                                              int threads) {
   std::unique_ptr<ScoreService> service(new ScoreService(model, clock));
-  for (const InputField& field : model.job().data_config().input_fields()) {
-    service->fields_.push_back(field.input_name());
-  }
   for (int i = 0; i < threads; ++i) {
-    AP_ASSIGN_OR_RETURN(std::unique_ptr<Scorer> scorer, Scorer::Create(model, gemm, 1));
-    service->PutBack(std::move(scorer));
+    auto seat = std::make_unique<Seat>(
+        Seat{.reader = LivePointer<ServedModel>::Reader(model.newest()), .scorer = nullptr});
+    AP_ASSIGN_OR_RETURN(seat->scorer, HeldScorer::Create(seat->reader.Get(), gemm));
+    service->PutBack(std::move(seat));
   }
   return service;
 }
 
-std::unique_ptr<Scorer> ScoreService::TakeScorer() {
+std::unique_ptr<ScoreService::Seat> ScoreService::Take() {
   MutexLock lock(mu_);
   while (idle_.empty()) {
     returned_.Wait(mu_);
   }
-  std::unique_ptr<Scorer> scorer = std::move(idle_.back());
+  std::unique_ptr<Seat> seat = std::move(idle_.back());
   idle_.pop_back();
-  return scorer;
+  return seat;
 }
 
-void ScoreService::PutBack(std::unique_ptr<Scorer> scorer) {
+void ScoreService::PutBack(std::unique_ptr<Seat> seat) {
   MutexLock lock(mu_);
-  idle_.push_back(std::move(scorer));
+  idle_.push_back(std::move(seat));
   returned_.Signal();
+}
+
+void ScoreService::Renew() {
+  size_t count = 0;
+  {
+    MutexLock lock(mu_);
+    count = idle_.size();
+  }
+  for (size_t i = 0; i < count; ++i) {
+    std::unique_ptr<Seat> seat;
+    {
+      MutexLock lock(mu_);
+      if (idle_.empty()) {
+        return;
+      }
+      seat = std::move(idle_.front());
+      idle_.erase(idle_.begin());
+    }
+    // What cannot be used is not served, so this works; the next request would say why if not.
+    seat->scorer->Use(seat->reader.Get()).IgnoreError();
+    PutBack(std::move(seat));
+  }
 }
 
 StatusOr<std::string> ScoreService::Score(std::string_view body) {
   const Time start = clock_.Now();
-  std::unique_ptr<Scorer> scorer = TakeScorer();
+  std::unique_ptr<Seat> seat = Take();
   size_t samples = 0;
-  StatusOr<std::string> answer = ScoreBy(*scorer, body, samples);
+  StatusOr<std::string> answer = ScoreBy(*seat, body, samples);
   if (!answer.ok()) {
-    scorer->Drop();  // rows before the one that failed
+    seat->scorer->scorer().Drop();  // rows before the one that failed
   }
-  PutBack(std::move(scorer));
+  PutBack(std::move(seat));
   MutexLock lock(mu_);
   if (answer.ok()) {
     latency_.Add(SecondsBetween(start, clock_.Now()));
@@ -75,8 +99,7 @@ StatusOr<std::string> ScoreService::Score(std::string_view body) {
   return answer;
 }
 
-StatusOr<std::string> ScoreService::ScoreBy(Scorer& scorer, std::string_view body,
-                                            size_t& samples) const {
+StatusOr<std::string> ScoreService::ScoreBy(Seat& seat, std::string_view body, size_t& samples) {
   const json request = json::parse(body, nullptr, false);
   if (!request.is_object() || !request.contains("samples") || !request["samples"].is_array()) {
     return InvalidArgumentError("expected JSON like {\"samples\": [{\"field\": \"value\"}]}");
@@ -86,19 +109,24 @@ StatusOr<std::string> ScoreService::ScoreBy(Scorer& scorer, std::string_view bod
     return InvalidArgumentError(std::to_string(rows.size()) + " samples, expected at most " +
                                 std::to_string(kMaxSamples));
   }
-  std::vector<std::string> texts(fields_.size());
-  std::vector<std::string_view> values(fields_.size());
+  const std::shared_ptr<const ServedModel>& model = seat.reader.Get();
+  AP_RETURN_IF_ERROR(seat.scorer->Use(model));
+  Scorer& scorer = seat.scorer->scorer();
+  const auto& fields = model->job().data_config().input_fields();
+  std::vector<std::string> texts(static_cast<size_t>(fields.size()));
+  std::vector<std::string_view> values(texts.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::string where = "sample " + std::to_string(i);
     if (!rows[i].is_object()) {
       return InvalidArgumentError(where + ": expected an object of fields");
     }
     for (const uint32_t field : scorer.used_fields()) {
-      const auto found = rows[i].find(fields_[field]);
+      const std::string& name = fields[static_cast<int>(field)].input_name();
+      const auto found = rows[i].find(name);
       texts[field].clear();
       if (found != rows[i].end()) {
         StatusOr<std::string> text = TextOf(*found);
-        AP_RETURN_IF_ERROR(text.status().WithContext(where + ": field \"" + fields_[field] + "\""));
+        AP_RETURN_IF_ERROR(text.status().WithContext(where + ": field \"" + name + "\""));
         texts[field] = *std::move(text);
       }
       values[field] = texts[field];
@@ -107,8 +135,8 @@ StatusOr<std::string> ScoreService::ScoreBy(Scorer& scorer, std::string_view bod
   }
   samples = rows.size();
   const std::vector<std::vector<float>>& predictions = scorer.Run();
-  json answer = {{"model", model_.signature().model_name()},
-                 {"version", std::to_string(model_.signature().version())},
+  json answer = {{"model", model->signature().model_name()},
+                 {"version", std::to_string(model->signature().version())},
                  {"predictions", json::object()}};
   for (size_t m = 0; m < predictions.size(); ++m) {
     answer["predictions"][scorer.measures()[m]] = predictions[m];
@@ -117,33 +145,27 @@ StatusOr<std::string> ScoreService::ScoreBy(Scorer& scorer, std::string_view bod
 }
 
 std::string ScoreService::Health() const {
-  const json health = {{"status", "ok"},
-                       {"model", model_.signature().model_name()},
-                       {"model_id", model_.signature().model_id()},
-                       {"version", std::to_string(model_.signature().version())}};
-  return health.dump(-1, ' ', false, json::error_handler_t::replace);
+  return ServingHealth(model_.Report(), clock_.WallSeconds() * 1000);
 }
 
 std::string ScoreService::Metrics() {
-  MutexLock lock(mu_);
   std::ostringstream out;
-  const auto head = [&out](const std::string& name, const char* type, const char* help) {
-    out << "# HELP " << name << " " << help << "\n# TYPE " << name << " " << type << "\n";
-  };
-  head("antiphon_score_seconds", "summary", "from a request's body to its answer");
-  for (const double q : {0.5, 0.9, 0.99}) {
-    out << "antiphon_score_seconds{quantile=\"" << q << "\"} " << latency_.Quantile(q) << "\n";
+  {
+    MutexLock lock(mu_);
+    WriteMetricHead(out, "antiphon_score_seconds", "summary",
+                    "from a request's body to its answer");
+    for (const double q : {0.5, 0.9, 0.99}) {
+      out << "antiphon_score_seconds{quantile=\"" << q << "\"} " << latency_.Quantile(q) << "\n";
+    }
+    out << "antiphon_score_seconds_sum " << latency_.sum_seconds() << "\n"
+        << "antiphon_score_seconds_count " << latency_.count() << "\n";
+    WriteMetricHead(out, "antiphon_score_samples_total", "counter", "samples that were scored");
+    out << "antiphon_score_samples_total " << samples_ << "\n";
+    WriteMetricHead(out, "antiphon_score_failures_total", "counter",
+                    "requests that could not be answered");
+    out << "antiphon_score_failures_total " << failures_ << "\n";
   }
-  out << "antiphon_score_seconds_sum " << latency_.sum_seconds() << "\n"
-      << "antiphon_score_seconds_count " << latency_.count() << "\n";
-  head("antiphon_score_samples_total", "counter", "samples that were scored");
-  out << "antiphon_score_samples_total " << samples_ << "\n";
-  head("antiphon_score_failures_total", "counter", "requests that could not be answered");
-  out << "antiphon_score_failures_total " << failures_ << "\n";
-  head("antiphon_serving_version", "gauge", "of the model that is served");
-  out << "antiphon_serving_version " << model_.signature().version() << "\n";
-  head("antiphon_serving_created_seconds", "gauge", "wall time of its snapshot");
-  out << "antiphon_serving_created_seconds " << model_.signature().created_seconds() << "\n";
+  out << ServingMetrics(model_.Report(), clock_.WallSeconds() * 1000);
   return out.str();
 }
 
