@@ -16,7 +16,7 @@ class AgeHistogram {
   // An age below 0 (clocks differ) counts as 0.
   void Add(int64_t age_ms, uint64_t count = 1);
   void Merge(const AgeHistogram& other);
-  // The same things, each `by_ms` later.
+  // The same things, each `by_ms` later; as exact as buckets are.
   void MergeOlder(const AgeHistogram& other, int64_t by_ms);
 
   void ToProto(SampleAges& out) const;

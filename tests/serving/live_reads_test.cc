@@ -36,6 +36,7 @@ class BatchReaders {
             torn_ += weight == weights[0] ? 0 : 1;
           }
           ++batches_;
+          batches_.notify_all();
         }
       });
     }
@@ -45,6 +46,8 @@ class BatchReaders {
     stop_ = true;
     threads_.clear();
   }
+  // On a busy machine a reader may not have had its turn for long.
+  void WaitForBatch() const { batches_.wait(batches_); }
   uint64_t batches() const { return batches_; }
   uint64_t torn() const { return torn_; }
 
@@ -84,8 +87,9 @@ TEST(LiveReadsTest, TenThousandPublishesNeverMixInABatch) {
     std::ranges::fill(rows, static_cast<float>(i));
     table = std::make_shared<const LayeredTable>(table->After(step));
     newest.Publish(table);
-  }
-  while (readers.batches() < 100) {  // on a busy machine they may have had no turn yet
+    if (i % 100 == 0) {
+      readers.WaitForBatch();
+    }
   }
   readers.Stop();
 

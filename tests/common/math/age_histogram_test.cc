@@ -44,6 +44,19 @@ TEST(AgeHistogramTest, MergesAndCrossesTheWire) {
   EXPECT_DOUBLE_EQ(read->Quantile(1), ages.Quantile(1));
 }
 
+TEST(AgeHistogramTest, WhatIsOlderByAWhileIsInItsBuckets) {
+  AgeHistogram at_cut;
+  at_cut.Add(0, 2);
+  at_cut.Add(6000, 2);
+
+  AgeHistogram ages;
+  ages.MergeOlder(at_cut, 3000);
+
+  EXPECT_EQ(ages.count(), 4U);
+  EXPECT_NEAR(ages.Quantile(0.5), 3000, 600);
+  EXPECT_NEAR(ages.Quantile(1), 9000, 1800);
+}
+
 TEST(AgeHistogramTest, RefusesWhatContradictsItself) {
   SampleAges message;
   message.add_bucket(1);
