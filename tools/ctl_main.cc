@@ -19,6 +19,7 @@
 #include "tools/ctl/commands.h"
 #include "tools/ctl/extend_job.h"
 #include "tools/ctl/snapshot_files.h"
+#include "tools/served/served_page.h"
 
 namespace antiphon {
 namespace {
@@ -43,6 +44,7 @@ struct Arguments {
   std::vector<std::string> overrides;  // of the job
   ParityOptions parity;
   ExportOptions exported;
+  ServedOptions served;
 };
 
 int Finish(const Status& status) {
@@ -50,6 +52,11 @@ int Finish(const Status& status) {
     std::cerr << "ps_ctl: error: " << status.message() << "\n";
   }
   return static_cast<int>(CtlExitFor(status));
+}
+
+Duration Timeout(const Arguments& arguments) {
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(arguments.timeout_seconds));
 }
 
 void AddOptions(CLI::App& app, Arguments& arguments) {
@@ -127,6 +134,15 @@ StatusOr<CtlExit> RunParity(const ParityOptions& options) {
   return status.ok() ? CtlExit::kHealthy : CtlExit::kDegraded;
 }
 
+StatusOr<CtlExit> RunServed(const Arguments& arguments) {
+  PosixFileSystem fs;
+  SystemClock clock;
+  ServedOptions options = arguments.served;
+  options.format = arguments.format;
+  options.timeout = Timeout(arguments);
+  return ShowServed(options, fs, clock, std::cout);
+}
+
 StatusOr<std::optional<JobFile>> LoadGivenJob(const Arguments& arguments, FileSystem& fs) {
   if (arguments.job.empty()) {
     return std::optional<JobFile>();
@@ -147,6 +163,9 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
   if (name == "export") {
     return RunExport(arguments);
   }
+  if (name == "served") {
+    return RunServed(arguments);
+  }
   if (arguments.scheduler.empty()) {
     return InvalidArgumentError(
         "which cluster? give --scheduler=tcp://HOST:PORT or set ANTIPHON_SCHEDULER");
@@ -163,8 +182,7 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
                         .clock = clock,
                         .out = std::cout,
                         .format = arguments.format,
-                        .timeout = std::chrono::duration_cast<Duration>(
-                            std::chrono::duration<double>(arguments.timeout_seconds))};
+                        .timeout = Timeout(arguments)};
   return RunCommand(app, arguments, fs, job, context);
 }
 
@@ -224,6 +242,13 @@ int Main(int argc, char** argv) {
   parity->add_option("--version", arguments.parity.version,
                      "what ps_export wrote; default: every precision is tried");
   parity->add_option("--job", arguments.parity.job, "a job file whose features must be the same");
+  CLI::App* served = app.add_subcommand(
+      "served", "which version is served, its age, and how fresh it is; asks no cluster");
+  CLI::Option_group* of = served->add_option_group("what", "of what, at least one of");
+  of->add_option("--score", arguments.served.servers, "HOST:PORT of a ps_score; may be repeated");
+  of->add_option("--versions", arguments.served.directories,
+                 "a directory of versions; may be repeated");
+  of->require_option(1, 0);
   app.add_subcommand("drain", "have a node give away what it has and leave; the job goes on")
       ->add_option("node", arguments.node, "as status shows it, such as server/1 or worker/0")
       ->required();

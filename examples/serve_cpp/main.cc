@@ -1,12 +1,15 @@
 // Scores the lines of a file with an exported version:
 //
 //   serve_cpp VERSION FILE.csv
+//   serve_cpp --follow VERSIONS FILE.csv
 //
 // The file begins with the names of its columns; it has no quotes. Predictions come as CSV, a
-// column a task.
+// column a task. With --follow the first argument is a directory of versions, each batch is scored
+// by the newest, and standard error says where another one began.
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +17,8 @@
 #include <antiphon/serving.h>
 
 namespace {
+
+namespace serving = antiphon::serving;
 
 std::vector<std::string_view> SplitLine(std::string_view line) {
   std::vector<std::string_view> fields;
@@ -30,7 +35,14 @@ int Fail(const std::string& why) {
   return 1;
 }
 
-void Print(antiphon::serving::Scorer& scorer) {
+void PrintNames(const serving::Version& version) {
+  for (size_t task = 0; task < version.tasks().size(); ++task) {
+    std::cout << (task == 0 ? "" : ",") << version.tasks()[task];
+  }
+  std::cout << "\n";
+}
+
+void Print(serving::Scorer& scorer) {
   const size_t samples = scorer.samples();
   const auto& predictions = scorer.Score();
   for (size_t i = 0; i < samples; ++i) {
@@ -41,39 +53,60 @@ void Print(antiphon::serving::Scorer& scorer) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 3) {
-    return Fail("expected a version and a file of samples");
-  }
-  std::string error;
-  const auto version = antiphon::serving::Version::Open(argv[1], &error);
-  if (version == nullptr) {
-    return Fail(error);
-  }
-  const auto scorer = antiphon::serving::Scorer::Create(*version, &error);
-  if (scorer == nullptr) {
-    return Fail(error);
-  }
-  std::ifstream file(argv[2]);
-  std::string header;
-  std::getline(file, header);
+// Places of the version's fields in a line; none when the header lacks one.
+std::vector<size_t> FindColumns(const std::vector<std::string>& fields, std::string_view header,
+                                std::string& missing) {
   const std::vector<std::string_view> names = SplitLine(header);
-  std::vector<size_t> columns;  // by field
-  for (const std::string& field : version->fields()) {
+  std::vector<size_t> columns;
+  for (const std::string& field : fields) {
     const auto found = std::find(names.begin(), names.end(), field);
     if (found == names.end()) {
-      return Fail("the file has no column " + field);
+      missing = field;
+      return {};
     }
     columns.push_back(static_cast<size_t>(found - names.begin()));
   }
-  std::cout.precision(9);
-  for (size_t task = 0; task < version->tasks().size(); ++task) {
-    std::cout << (task == 0 ? "" : ",") << version->tasks()[task];
+  return columns;
+}
+
+// Where versions come from: always the same, or the newest of a directory.
+class Source {
+ public:
+  // What went wrong; empty when all is well.
+  std::string Open(const std::string& path, bool follow) {
+    std::string error;
+    if (follow) {
+      follower_ = serving::Follower::Open(path, /*refresh_ms=*/200, &error);
+      reader_ = follower_ == nullptr ? nullptr : std::make_unique<serving::Reader>(*follower_);
+    } else {
+      fixed_ = serving::Version::Open(path, &error);
+    }
+    return error;
   }
-  std::cout << "\n";
+  const serving::Version& newest() { return reader_ == nullptr ? *fixed_ : *reader_->current(); }
+
+ private:
+  std::unique_ptr<serving::Version> fixed_;
+  std::unique_ptr<serving::Follower> follower_;
+  std::unique_ptr<serving::Reader> reader_;  // of the follower
+};
+
+// Scores all lines. Empty, or what went wrong.
+std::string ScoreLines(Source& source, std::istream& file) {
   constexpr size_t kBatch = 256;
+  std::string header;
+  std::getline(file, header);
+  std::string error;
+  const std::vector<size_t> columns = FindColumns(source.newest().fields(), header, error);
+  if (!error.empty()) {
+    return "the file has no column " + error;
+  }
+  const auto scorer = serving::Scorer::Create(source.newest(), &error);
+  if (scorer == nullptr) {
+    return error;
+  }
+  uint64_t number = source.newest().number();
+  PrintNames(source.newest());
   std::vector<std::string_view> texts(columns.size());
   for (std::string line; std::getline(file, line);) {
     const std::vector<std::string_view> values = SplitLine(line);
@@ -81,12 +114,40 @@ int main(int argc, char** argv) {
       texts[i] = columns[i] < values.size() ? values[columns[i]] : std::string_view();
     }
     if (!scorer->Add(texts, &error)) {
-      return Fail(error);
+      return error;
     }
-    if (scorer->samples() == kBatch) {
-      Print(*scorer);
+    if (scorer->samples() < kBatch) {
+      continue;
+    }
+    Print(*scorer);
+    const serving::Version& version = source.newest();
+    if (version.number() != number) {
+      number = version.number();
+      std::cerr << "serve_cpp: version " << number << " from here on\n";
+    }
+    if (!scorer->Use(version, &error)) {
+      return error;
     }
   }
   Print(*scorer);
-  return 0;
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool follow = argc == 4 && std::string_view(argv[1]) == "--follow";
+  if (argc != 3 && !follow) {
+    return Fail(
+        "expected a version, or --follow and a directory of versions, and a file of samples");
+  }
+  Source source;
+  const std::string closed = source.Open(argv[argc - 2], follow);
+  if (!closed.empty()) {
+    return Fail(closed);
+  }
+  std::ifstream file(argv[argc - 1]);
+  std::cout.precision(9);
+  const std::string failed = ScoreLines(source, file);
+  return failed.empty() ? 0 : Fail(failed);
 }

@@ -20,7 +20,8 @@ FLOORS = {
     "server": 4, "worker": 4, "scheduler": 4, "scoring": 4, "serving": 4,
     "serving/onnx": 4, "tools/ctl": 4, "tools/join": 4,
     "tools/simulate": 4,
-    "serving/export": 5, "serving/library": 5, "serving/push": 5, "tools/local": 5, "tools/score": 5, "tools": 6,
+    "serving/export": 5, "serving/library": 5, "serving/push": 5, "tools/local": 5, "tools/score": 5,
+    "tools/served": 5, "tools": 6,
     "tests": 7, "bench": 7, "examples": 7,
 }
 TOP_FLOOR = 7

@@ -13,8 +13,8 @@
 
 #include "serving/signature.h"
 #include "serving/version_directory.h"
-#include "tests/serving/version_maker.h"
 #include "tests/support/fake_clock.h"
+#include "tests/versions/version_maker.h"
 
 namespace antiphon {
 namespace {

@@ -16,8 +16,8 @@
 #include "serving/live_model.h"
 #include "serving/live_pointer.h"
 #include "tests/serving/emb_file.h"
-#include "tests/serving/version_maker.h"
 #include "tests/support/fake_clock.h"
+#include "tests/versions/version_maker.h"
 
 namespace antiphon {
 namespace {

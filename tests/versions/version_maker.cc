@@ -1,4 +1,4 @@
-#include "tests/serving/version_maker.h"
+#include "tests/versions/version_maker.h"
 
 #include <fstream>
 #include <memory>
