@@ -333,7 +333,10 @@ Status Conductor::ApplyReport(const ReportRequest& request, const MetricsDelta& 
   }
   const Status added =
       evaluates ? metrics_->HoldEvaluation(sender, delta) : metrics_->AddTraining(delta);
-  if (!added.ok()) {
+  if (added.ok() && !evaluates) {
+    // The board has just read the same ages without an error.
+    sample_ages_.Add(now, *AgeHistogram::FromProto(delta.ages()));
+  } else if (!added.ok()) {
     // The partition counts all the same: what was trained is trained, whatever was measured of it.
     LOG(WARNING) << "metrics of " << members_.Find(sender)->Name() << " are left out: " << added;
   }

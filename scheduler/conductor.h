@@ -27,6 +27,7 @@
 #include "scheduler/membership.h"
 #include "scheduler/metrics_board.h"
 #include "scheduler/plan_desk.h"
+#include "scheduler/sample_age_log.h"
 #include "scheduler/sequence_window.h"
 
 namespace antiphon {
@@ -95,6 +96,7 @@ class Conductor {
   // Null before Begin.
   const LeaseBook* book() const { return book_.get(); }
   const MetricsBoard* metrics() const { return metrics_.get(); }
+  SampleAgeLog& sample_ages() { return sample_ages_; }
   // Every partition is done, and no lane has lost any of it.
   bool complete() const {
     return book_ != nullptr && !suspended_ && !plan_desk_.is_extending() && book_->finished();
@@ -145,6 +147,7 @@ class Conductor {
   Lifecycle lifecycle_;
   std::unique_ptr<LeaseBook> book_;
   std::unique_ptr<MetricsBoard> metrics_;
+  SampleAgeLog sample_ages_;
   ClusterView ready_view_;  // the last one
   std::vector<EarlierPlan> earlier_plans_;
   std::map<Incarnation, WorkerRecord> workers_;

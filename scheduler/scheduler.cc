@@ -86,7 +86,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
           {.cluster_id = options.cluster_id, .server_down_timeout = options.server_down_timeout},
           rpc_, lanes_, fs, clock),
       members_cast_(lanes_),
-      snapshots_(lanes_, fs, clock, options.snapshot_dir),
+      snapshots_(lanes_, fs, clock, job_.sample_ages(), options.snapshot_dir),
       control_(rpc_, clock, job_, cluster_, snapshots_, options.snapshot_dir),
       outputs_(options.outputs, fs, clock) {
   rpc_.SetCluster(options.cluster_id, 0);
@@ -99,14 +99,20 @@ Scheduler::Scheduler(const SchedulerOptions& options, std::unique_ptr<Endpoint> 
 Status Scheduler::GoOn(const std::vector<JournalRecord>& records, const JournalSummary& before) {
   const Time now = clock_.Now();
   const int64_t wall = clock_.WallSeconds();
-  for (const JournalRecord& record : records) {
-    // Whoever was not told of the job's end is told now.
-    const int64_t ago = record.has_end() ? 0 : std::max<int64_t>(0, wall - record.wall_seconds());
-    AP_RETURN_IF_ERROR(job_.Replay(record, now - std::chrono::seconds(ago)));
-  }
   for (const JournalRecord& record : before.snapshots) {
     snapshots_.Recall(record.snapshot(), record.wall_seconds());
     cluster_.NoteSnapshot(record.snapshot().directory());
+  }
+  bool in_a_snapshot = true;
+  const int64_t cut = snapshots_.CutSeconds();
+  for (const JournalRecord& record : records) {
+    if (in_a_snapshot && record.wall_seconds() >= cut) {
+      in_a_snapshot = false;
+      job_.sample_ages().Clear();
+    }
+    // Whoever was not told of the job's end is told now.
+    const int64_t ago = record.has_end() ? 0 : std::max<int64_t>(0, wall - record.wall_seconds());
+    AP_RETURN_IF_ERROR(job_.Replay(record, now - std::chrono::seconds(ago)));
   }
   if (!records.empty()) {
     job_.GoOn(before.scheduler_epoch, now + options_.restart_grace);
@@ -316,7 +322,8 @@ void Scheduler::Advance(Time now) {
 
 void Scheduler::ThinJournal() {
   const uint64_t before = journal_->bytes();
-  if (const Status status = journal_->Thin(job_.metrics()->Save()); !status.ok()) {
+  if (const Status status = journal_->Thin(job_.metrics()->Save(), snapshots_.CutSeconds());
+      !status.ok()) {
     LOG(WARNING) << "the journal keeps its " << before << " bytes: " << status;
   } else {
     LOG(INFO) << "the journal had " << before << " bytes and has " << journal_->bytes();

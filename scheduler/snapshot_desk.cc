@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "common/base/logging.h"
+#include "common/ckpt/snapshot_manifest.h"
 #include "common/ckpt/snapshot_retention.h"
 
 namespace antiphon {
@@ -21,6 +22,19 @@ Status SnapshotDesk::CheckPolicy(const TrainingPlan& plan) const {
 void SnapshotDesk::Recall(const SnapshotReply& committed, int64_t wall_seconds) {
   last_ = committed;
   last_seconds_ = wall_seconds;
+  if (directory_.empty() || committed.directory() == SnapshotFolder(directory_, last_.version())) {
+    own_folder_ = committed.directory();
+    own_seconds_ = wall_seconds;
+  }
+}
+
+int64_t SnapshotDesk::CutSeconds() const {
+  if (own_folder_.empty()) {
+    return 0;
+  }
+  const StatusOr<SnapshotManifest> manifest = ReadManifest(fs_, own_folder_);
+  // Without it the end of the round must do: a few samples are forgotten, none is told twice.
+  return manifest.ok() ? manifest->cut_ms() / 1000 : own_seconds_;
 }
 
 Status SnapshotDesk::Start(const std::string& directory, const LeaseBook& book) {
@@ -69,8 +83,10 @@ void SnapshotDesk::EndRound() {
     NoteFailure(result.status());
     return;
   }
-  last_ = *result;
-  last_seconds_ = clock_.WallSeconds();
+  if (directory_.empty() || round_directory_ == directory_) {
+    sample_ages_.Commit();
+  }
+  Recall(*result, clock_.WallSeconds());
   failures_ = 0;
   LOG(INFO) << (last_.is_delta() ? "delta " : "snapshot ") << last_.directory() << ": "
             << last_.rows() << " rows, " << last_.bytes() << " bytes";

@@ -18,6 +18,7 @@
 #include "proto/plan.pb.h"
 #include "scheduler/lanes.h"
 #include "scheduler/lease_book.h"
+#include "scheduler/sample_age_log.h"
 #include "scheduler/snapshot_round.h"
 #include "scheduler/snapshot_schedule.h"
 
@@ -26,14 +27,24 @@ namespace antiphon {
 class SnapshotDesk {
  public:
   // `directory` is the cluster's own, or empty.
-  SnapshotDesk(Lanes& lanes, FileSystem& fs, Clock& clock, std::string directory)
-      : fs_(fs), clock_(clock), directory_(std::move(directory)), round_(lanes, fs, clock) {}
+  SnapshotDesk(Lanes& lanes, FileSystem& fs, Clock& clock, SampleAgeLog& sample_ages,
+               std::string directory)
+      : fs_(fs),
+        clock_(clock),
+        sample_ages_(sample_ages),
+        directory_(std::move(directory)),
+        round_(lanes, fs, clock, sample_ages) {}
 
   // kInvalidArgument: the plan wants snapshots and there is no folder for them.
   Status CheckPolicy(const TrainingPlan& plan) const;
 
   // A snapshot that a scheduler before this one has committed.
   void Recall(const SnapshotReply& committed, int64_t wall_seconds);
+
+  // The wall time at which the newest snapshot began that tells how old its samples are: what was
+  // trained before it counts no more. One that was asked for elsewhere is none of these, so that
+  // whoever follows the cluster's own folder hears of every sample. 0: there is none.
+  int64_t CutSeconds() const;
 
   // A full snapshot now; an empty directory stands for the cluster's own. kFailedPrecondition while
   // a round is under way.
@@ -71,6 +82,7 @@ class SnapshotDesk {
 
   FileSystem& fs_;
   Clock& clock_;
+  SampleAgeLog& sample_ages_;
   const std::string directory_;
   SnapshotRound round_;
   SnapshotSchedule schedule_;
@@ -79,6 +91,9 @@ class SnapshotDesk {
   std::string round_directory_;  // of the round that began last
   SnapshotReply last_;           // the newest that was committed
   int64_t last_seconds_ = 0;
+  // The newest of the cluster's own folder, and when it was committed.
+  std::string own_folder_;
+  int64_t own_seconds_ = 0;
   // Since the last good one.
   uint32_t failures_ = 0;
   Status failure_;

@@ -48,6 +48,8 @@ Status SnapshotRound::Start(const std::string& directory, const LeaseBook& book,
   AP_RETURN_IF_ERROR(fs_.MakeDirectories(folder_));
   AP_RETURN_IF_ERROR(fs_.SyncDirectory(directory));
   before_ = book.entries();
+  cut_ms_ = clock_.WallMs();
+  ages_ = sample_ages_.Cut(clock_.Now());
   aborted_ = Status();
   round_ = std::make_unique<LaneRound>(lanes_, kWriteOptions);
   WriteSnapshotRequest request;
@@ -102,6 +104,10 @@ StatusOr<SnapshotReply> SnapshotRound::Commit(const MetricsBoard& metrics, uint6
   manifest.set_version(version_);
   manifest.set_cluster_id(cluster_id);
   manifest.set_created_seconds(clock_.WallSeconds());
+  manifest.set_cut_ms(cut_ms_);
+  if (ages_.count() > 0) {
+    ages_.ToProto(*manifest.mutable_sample_ages());
+  }
   *manifest.mutable_plan() = metrics.plan();
   Judge(metrics, manifest);
   SnapshotReply reply;

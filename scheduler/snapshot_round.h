@@ -19,13 +19,14 @@
 #include "scheduler/lanes.h"
 #include "scheduler/lease_book.h"
 #include "scheduler/metrics_board.h"
+#include "scheduler/sample_age_log.h"
 
 namespace antiphon {
 
 class SnapshotRound {
  public:
-  SnapshotRound(Lanes& lanes, FileSystem& fs, Clock& clock)
-      : lanes_(lanes), fs_(fs), clock_(clock) {}
+  SnapshotRound(Lanes& lanes, FileSystem& fs, Clock& clock, SampleAgeLog& sample_ages)
+      : lanes_(lanes), fs_(fs), clock_(clock), sample_ages_(sample_ages) {}
 
   // Makes the folder and asks every lane that has shards, for what changed since `predecessor`, or,
   // without one, for everything. kFailedPrecondition while a round is under way.
@@ -53,6 +54,7 @@ class SnapshotRound {
   Lanes& lanes_;
   FileSystem& fs_;
   Clock& clock_;
+  SampleAgeLog& sample_ages_;
   std::unique_ptr<LaneRound> round_;
   std::vector<LaneId> asked_;
   Status aborted_;
@@ -60,6 +62,9 @@ class SnapshotRound {
   uint64_t version_ = 0;
   std::optional<SnapshotLink> predecessor_;
   SnapshotLink link_;
+  // When the round began, and how old the samples were then.
+  int64_t cut_ms_ = 0;
+  AgeHistogram ages_;
   // What every file holds: where each partition stood before any lane began.
   std::vector<LeaseBook::Entry> before_;
   StatusOr<SnapshotReply> result_ = SnapshotReply();

@@ -30,8 +30,8 @@ void StepMetrics::StartRun(Partition::Kind kind) {
 }
 
 void StepMetrics::OnStep(const Batch& batch, const StepOutput& output) {
-  latest_believed_ms_ = max_ahead_ms_ == 0 ? std::numeric_limits<int64_t>::max()
-                                           : 1000 * clock_.WallSeconds() + max_ahead_ms_;
+  latest_believed_ms_ =
+      max_ahead_ms_ == 0 ? std::numeric_limits<int64_t>::max() : clock_.WallMs() + max_ahead_ms_;
   if (!evaluating_) {
     task_weights_ = output.task_weights;
     mean_task_weights_ = output.mean_task_weights;
@@ -53,7 +53,7 @@ void StepMetrics::CountAges(const Batch& batch) {
   if (batch.event_time_ms.empty()) {
     return;
   }
-  const int64_t now_ms = 1000 * clock_.WallSeconds();
+  const int64_t now_ms = clock_.WallMs();
   for (uint32_t row = 0; row < batch.rows; ++row) {
     ages_.Add(now_ms - batch.event_time_ms[row]);
     newest_event_ms_ = std::max(newest_event_ms_, batch.event_time_ms[row]);

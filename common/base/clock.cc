@@ -6,8 +6,8 @@ Time SystemClock::Now() {
   return std::chrono::steady_clock::now();
 }
 
-int64_t SystemClock::WallSeconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
+int64_t SystemClock::WallMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }

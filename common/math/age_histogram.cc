@@ -31,12 +31,15 @@ void AgeHistogram::Merge(const AgeHistogram& other) {
   count_ += other.count_;
 }
 
-// What is in a bucket counts as its middle: counting it as its largest would round up twice.
 void AgeHistogram::MergeOlder(const AgeHistogram& other, int64_t by_ms) {
+  if (by_ms <= 0) {
+    Merge(other);
+    return;
+  }
   for (size_t i = 0; i < kBuckets; ++i) {
     if (other.counts_[i] > 0) {
       const double middle = i == 0 ? 0 : (LimitOf(i - 1) + LimitOf(i)) / 2;
-      Add(static_cast<int64_t>(middle) + by_ms, other.counts_[i]);
+      Add(std::llround(middle) + by_ms, other.counts_[i]);
     }
   }
 }

@@ -16,7 +16,8 @@ class AgeHistogram {
   // An age below 0 (clocks differ) counts as 0.
   void Add(int64_t age_ms, uint64_t count = 1);
   void Merge(const AgeHistogram& other);
-  // The same things, each `by_ms` later; as exact as buckets are.
+  // The same things, each `by_ms` later, or as they are when that is not above 0. A bucket is taken
+  // for its middle: what is aged once, and not step by step, stays right to about a fifth.
   void MergeOlder(const AgeHistogram& other, int64_t by_ms);
 
   void ToProto(SampleAges& out) const;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/math/age_histogram.h"
 #include "scheduler/journal.h"
 #include "tests/support/crashing_file_system.h"
 #include "tests/support/fake_clock.h"
@@ -52,7 +53,7 @@ TEST(JournalThinningTest, KeepsTheLastReportOfEachLeaseWithoutWhatItMeasured) {
   const std::vector<JournalRecord> thinned =
       ThinOut({LeaseTo(1), ReportOf(1, 1, 10), LeaseTo(2), ReportOf(2, 2, 5), ReportOf(1, 1, 20),
                LeaseTo(1), ReportOf(1, 3, 30), ReportOf(2, 2, 15)},
-              Samples(600));
+              Samples(600), 0);
 
   EXPECT_THAT(PositionsOf(thinned), ElementsAre(20, 30, 15));
   ASSERT_THAT(thinned, SizeIs(7));
@@ -63,14 +64,39 @@ TEST(JournalThinningTest, KeepsTheLastReportOfEachLeaseWithoutWhatItMeasured) {
 }
 
 TEST(JournalThinningTest, OneRecordHasAllThatWasEverMeasured) {
-  std::vector<JournalRecord> records = ThinOut({LeaseTo(1), ReportOf(1, 1, 10)}, Samples(100));
+  std::vector<JournalRecord> records = ThinOut({LeaseTo(1), ReportOf(1, 1, 10)}, Samples(100), 0);
   records.push_back(ReportOf(1, 1, 20));
 
-  const std::vector<JournalRecord> thinned = ThinOut(std::move(records), Samples(200));
+  const std::vector<JournalRecord> thinned = ThinOut(std::move(records), Samples(200), 0);
 
   ASSERT_THAT(thinned, SizeIs(3));
   EXPECT_THAT(PositionsOf(thinned), ElementsAre(20));
   EXPECT_EQ(thinned.back().measured().newer_samples(), 200U);
+}
+
+JournalRecord AgesAt(int64_t wall_seconds, uint64_t position, int64_t age_ms) {
+  JournalRecord record = ReportOf(1, 1, position);
+  record.set_wall_seconds(wall_seconds);
+  AgeHistogram ages;
+  ages.Add(age_ms);
+  ages.ToProto(*record.mutable_report()->mutable_delta()->mutable_ages());
+  return record;
+}
+
+TEST(JournalThinningTest, AgesThatNoSnapshotHasStayWithTheLastReport) {
+  std::vector<JournalRecord> records = {LeaseTo(1), AgesAt(999, 10, 1), AgesAt(1000, 20, 500),
+                                        AgesAt(1060, 30, 70'000)};
+
+  const std::vector<JournalRecord> thinned =
+      ThinOut(ThinOut(std::move(records), Samples(300), 1000), Samples(300), 1000);
+
+  ASSERT_THAT(thinned, SizeIs(3));
+  const StatusOr<AgeHistogram> ages = AgeHistogram::FromProto(thinned[1].report().delta().ages());
+  ASSERT_TRUE(ages.ok()) << ages.status();
+  EXPECT_EQ(ages->count(), 2U) << "those of second 999 are in a snapshot";
+  EXPECT_NEAR(ages->Quantile(0.5), 60'500, 12'000);
+  EXPECT_NEAR(ages->Quantile(1), 70'000, 14'000);
+  EXPECT_FALSE(thinned[1].report().delta().has_samples());
 }
 
 // The process dies at each change of the disk that thinning makes.
@@ -93,7 +119,7 @@ TEST(JournalThinningTest, AJournalIsTheOldOneOrTheNewOneWheneverTheProcessDies) 
     {
       const auto journal = Journal::Open(crashing, clock, "/journal");
       ASSERT_TRUE(journal.ok()) << journal.status();
-      thinned = (*journal)->Thin(Samples(1000));
+      thinned = (*journal)->Thin(Samples(1000), 0);
       if (thinned.ok()) {
         EXPECT_LT((*journal)->bytes(), before);
         (*journal)->Note(ReportOf(1, 1, 110));

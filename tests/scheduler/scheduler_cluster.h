@@ -64,7 +64,12 @@ class SchedulerCluster {
  public:
   static constexpr Incarnation kServer = 100;
 
-  explicit SchedulerCluster(SchedulerOptions options = {}) : transport_(clock_) {
+  explicit SchedulerCluster(const SchedulerOptions& options = {}) : transport_(clock_) {
+    SetOptions(options);
+  }
+
+  // Before Start.
+  void SetOptions(SchedulerOptions options) {
     options.listen_address = "mem://scheduler";
     options.servers = 2;
     options.cluster_id = 77;

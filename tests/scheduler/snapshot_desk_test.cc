@@ -8,6 +8,7 @@
 
 #include "common/ckpt/snapshot_manifest.h"
 #include "common/ckpt/snapshot_retention.h"
+#include "common/math/age_histogram.h"
 #include "tests/scheduler/scheduler_cluster.h"
 
 namespace antiphon {
@@ -166,6 +167,137 @@ TEST_F(SnapshotDeskTest, GoesOnAfterAFailureWithAFullOneAndSaysSinceWhen) {
   EXPECT_EQ(cluster_.scheduler().status().snapshots_failed(), 0U);
   EXPECT_THAT(Versions(), ElementsAre(1, 4)) << "what failed is swept";
 }
+
+// A worker that reports twice a second samples that are two seconds old, between rounds ten seconds
+// apart.
+class SampleAgesTest : public SnapshotDeskTest {
+ protected:
+  static constexpr int64_t kAgeMs = 2'000;
+  static constexpr uint64_t kSamples = 7;  // a report
+
+  void BuildAndLease() {
+    Build();
+    lease_ = cluster_.LeaseTo(1);
+    ASSERT_TRUE(lease_.ok()) << lease_.status();
+  }
+
+  void Train(seconds time) {
+    const Time until = cluster_.clock().Now() + time;
+    while (cluster_.clock().Now() < until) {
+      MetricsDelta delta;
+      AgeHistogram ages;
+      ages.Add(kAgeMs, kSamples);
+      ages.ToProto(*delta.mutable_ages());
+      ++sequence_;
+      ASSERT_TRUE(cluster_.Report(1, *lease_, 1, false, sequence_, delta).ok());
+      samples_ += kSamples;
+      cluster_.Run(milliseconds(500));
+    }
+  }
+
+  SnapshotManifest Manifest(uint64_t version) {
+    return ReadManifest(cluster_.fs(), SnapshotFolder("/snapshots", version)).value();
+  }
+  static AgeHistogram AgesOf(const SnapshotManifest& manifest) {
+    return AgeHistogram::FromProto(manifest.sample_ages()).value();
+  }
+
+  StatusOr<LeaseReply> lease_ = LeaseReply();
+  uint64_t sequence_ = 0;
+  uint64_t samples_ = 0;
+};
+
+TEST_F(SampleAgesTest, ManifestsSayHowOldTheirSamplesAreAtTheCut) {
+  BuildAndLease();
+  Train(seconds(35));
+
+  uint64_t told = 0;
+  for (const uint64_t version : {1, 2, 3}) {
+    const SnapshotManifest manifest = Manifest(version);
+    const AgeHistogram ages = AgesOf(manifest);
+    told += ages.count();
+    // They came over ten seconds.
+    EXPECT_NEAR(ages.Quantile(0.5), kAgeMs + 5'000, 1'500);
+    EXPECT_NEAR(ages.Quantile(0.99), kAgeMs + 10'000, 2'000);
+    EXPECT_LE(ages.Quantile(0.01), kAgeMs + 1'000);
+    EXPECT_LE(manifest.cut_ms(), 1000 * manifest.created_seconds() + 999);
+    EXPECT_GT(manifest.cut_ms(), 1000 * manifest.created_seconds() - 1000);
+  }
+  EXPECT_EQ(Manifest(3).cut_ms() - Manifest(2).cut_ms(), 10'000);
+  EXPECT_LT(told, samples_);
+  EXPECT_NEAR(static_cast<double>(told), 3 * 20 * kSamples, 3 * kSamples);
+}
+
+TEST_F(SampleAgesTest, WhatAFailedRoundHadIsInTheNext) {
+  BuildAndLease();
+  Train(seconds(11));
+  const uint64_t told = AgesOf(Manifest(1)).count();
+  cluster_.lane(1).FailWith(METHOD_WRITE_SNAPSHOT, ResourceExhaustedError("no space"));
+  Train(seconds(10));
+  cluster_.lane(1).FailNoMore(METHOD_WRITE_SNAPSHOT);
+  Train(seconds(10));
+
+  const AgeHistogram ages = AgesOf(Manifest(3));
+
+  EXPECT_NEAR(static_cast<double>(told + ages.count()), static_cast<double>(samples_),
+              4 * kSamples);
+  EXPECT_NEAR(ages.Quantile(0.5), kAgeMs + 10'000, 2'500);
+  EXPECT_NEAR(ages.Quantile(0.99), kAgeMs + 20'000, 4'500);
+}
+
+TEST_F(SampleAgesTest, OneThatWasAskedForElsewhereTakesNothingFromTheFoldersOwn) {
+  BuildAndLease();
+  Train(seconds(5));
+  SnapshotRequest request;
+  request.set_directory("/elsewhere");
+  ASSERT_TRUE(cluster_.Ask<SnapshotReply>(9, METHOD_SNAPSHOT, request).ok());
+  Train(seconds(11));
+
+  const AgeHistogram ages = AgesOf(Manifest(1));
+
+  EXPECT_NEAR(ages.Quantile(0.99), kAgeMs + 15'000, 3'500);
+  EXPECT_GT(ages.count(), 25 * kSamples);
+}
+
+TEST_F(SampleAgesTest, SaysNothingWhereSamplesHaveNoTime) {
+  Build();
+  cluster_.Run(seconds(11));
+
+  EXPECT_TRUE(Manifest(1).has_cut_ms());
+  EXPECT_FALSE(Manifest(1).has_sample_ages());
+}
+
+// Whether the journal has every report or was thinned out.
+class SampleAgesRestartTest : public SampleAgesTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  SampleAgesRestartTest() {
+    SchedulerOptions options = Options();
+    options.journal_path = "/journal";
+    options.journal_thin_bytes = GetParam() ? 1 : options.journal_thin_bytes;
+    cluster_.SetOptions(options);
+  }
+};
+
+TEST_P(SampleAgesRestartTest, ASchedulerThatGoesOnTellsWhatNoSnapshotHas) {
+  BuildAndLease();
+  Train(seconds(15));
+  const uint64_t told = AgesOf(Manifest(1)).count();
+  cluster_.Kill();
+  ASSERT_TRUE(cluster_.Start().ok());
+  Train(seconds(12));
+
+  const AgeHistogram ages = AgesOf(Manifest(2));
+
+  // What was reported in the second of the cut may be told twice; what came since the second round
+  // is in neither.
+  const auto missing = static_cast<double>(samples_) - static_cast<double>(told + ages.count());
+  EXPECT_GE(missing, -2.0 * kSamples);
+  EXPECT_LE(missing, 8.0 * kSamples);
+  EXPECT_NEAR(ages.Quantile(0.99), kAgeMs + 15'000, 5'000);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SampleAgesRestartTest, ::testing::Bool(),
+                         ::testing::PrintToStringParamName());
 
 TEST_F(SnapshotDeskTest, RefusesAPolicyWithoutAFolder) {
   SchedulerCluster cluster;

@@ -14,10 +14,10 @@ class FakeClock final : public Clock {
   Time Now() override { return Time(Duration(now_ns_.load())); }
 
   // The wall clock runs along, from a fixed second in 2023.
-  int64_t WallSeconds() override {
-    constexpr int64_t kWallStart = 1'700'000'000;
-    return kWallStart +
-           std::chrono::duration_cast<std::chrono::seconds>(Now().time_since_epoch() - kStart)
+  int64_t WallMs() override {
+    constexpr int64_t kWallStartMs = 1'700'000'000'000;
+    return kWallStartMs +
+           std::chrono::duration_cast<std::chrono::milliseconds>(Now().time_since_epoch() - kStart)
                .count();
   }
 

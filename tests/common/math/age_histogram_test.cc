@@ -28,6 +28,28 @@ TEST(AgeHistogramTest, ExtremesHaveTheirBuckets) {
   EXPECT_GT(ages.Quantile(1), 1e12);
 }
 
+TEST(AgeHistogramTest, EverythingIsOlderLater) {
+  AgeHistogram ages;
+  for (int64_t age = 1; age <= 10'000; ++age) {
+    ages.Add(age);
+  }
+
+  for (const int64_t ms : {1, 700, 20'000}) {
+    AgeHistogram later;
+    later.MergeOlder(ages, ms);
+    EXPECT_EQ(later.count(), ages.count());
+    for (const double q : {0.1, 0.5, 0.99}) {
+      const double truth = q * 10'000 + static_cast<double>(ms);
+      EXPECT_NEAR(later.Quantile(q), truth, 0.3 * truth + 2) << ms << ", " << q;
+    }
+  }
+  for (const int64_t ms : {0, -5}) {
+    AgeHistogram same;
+    same.MergeOlder(ages, ms);
+    EXPECT_DOUBLE_EQ(same.Quantile(0.5), ages.Quantile(0.5));
+  }
+}
+
 TEST(AgeHistogramTest, MergesAndCrossesTheWire) {
   AgeHistogram ages;
   ages.Add(100, 3);
