@@ -11,10 +11,17 @@
 namespace antiphon {
 namespace {
 
-// docs/snapshot.md: before a row's weights stand its key and 8 bytes of counts and times, before a
-// chunk's values the number of its updates.
+// docs/snapshot.md: before a row's weights stand its key and its history, before a chunk's values
+// the number of its updates.
 constexpr size_t kRowHeaderBytes = 16;
 constexpr size_t kChunkHeaderBytes = 8;
+
+// Of the row that begins at `at`.
+RowHistory HistoryAt(std::span<const std::byte> payload, size_t at) {
+  return {.last_seen = LoadLittle<uint32_t>(payload, at + 8) & kRowSecondsMask,
+          .shows = LoadLittle<ApproximateCount>(payload, at + 12),
+          .clicks = LoadLittle<ApproximateCount>(payload, at + 14)};
+}
 
 }  // namespace
 
@@ -92,7 +99,8 @@ Status FrozenModel::ReadRows(const LaneBlock& block) {
   for (size_t at = 0; at < block.payload.size(); at += row_bytes) {
     table.places.push_back({.key = LoadLittle<Key>(block.payload, at),
                             .link = link_,
-                            .weights_at = table.weights.size()});
+                            .weights_at = table.weights.size(),
+                            .history = HistoryAt(block.payload, at)});
     table.weights.resize(table.weights.size() + table.dim);
     std::memcpy(table.weights.data() + table.places.back().weights_at,
                 block.payload.data() + at + kRowHeaderBytes, table.dim * sizeof(float));
@@ -106,8 +114,10 @@ Status FrozenModel::ReadTombstones(const LaneBlock& block) {
                          ", the plan has " + std::to_string(tables_.size()) + " tables");
   }
   for (size_t at = 0; at < block.payload.size(); at += kTombstoneBytes) {
-    tables_[block.subject].places.push_back(
-        {.key = LoadLittle<Key>(block.payload, at), .link = link_, .weights_at = Place::kRemoved});
+    tables_[block.subject].places.push_back({.key = LoadLittle<Key>(block.payload, at),
+                                             .link = link_,
+                                             .weights_at = Place::kRemoved,
+                                             .history = {}});
   }
   return Status();
 }

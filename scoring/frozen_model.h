@@ -16,6 +16,7 @@
 #include "common/base/types.h"
 #include "common/ckpt/lane_block.h"
 #include "common/ckpt/lane_file_reader.h"
+#include "common/ckpt/row_history.h"
 #include "common/ckpt/snapshot_chain.h"
 #include "models/trained_model.h"
 #include "proto/job.pb.h"
@@ -46,6 +47,9 @@ class FrozenModel final : public TrainedModel {
     return {tables_[table].weights.data() + tables_[table].places[i].weights_at,
             tables_[table].dim};
   }
+  const RowHistory& row_history(TableId table, size_t i) const {
+    return tables_[table].places[i].history;
+  }
 
  private:
   // Where a row's weights lie, or that a delta removed it. Of a key that comes several times, the
@@ -55,6 +59,7 @@ class FrozenModel final : public TrainedModel {
     Key key = 0;
     uint32_t link = 0;  // of the chain
     uint64_t weights_at = 0;
+    RowHistory history;
   };
   // Sorted by key once all is read.
   struct Table {

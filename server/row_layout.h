@@ -5,25 +5,14 @@
 // touched only on that lane's thread.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "common/base/types.h"
-#include "server/approximate_counter.h"
+#include "common/ckpt/row_history.h"
 
 namespace antiphon {
-
-// The wall clock of rows: seconds since 2020-01-01, which 30 bits hold until 2054.
-inline constexpr int64_t kRowEpochSeconds = 1'577'836'800;
-inline constexpr uint32_t kRowSecondsMask = (1U << 30) - 1;
-
-// The last second is not used: with both flags it marks a place without a row.
-constexpr uint32_t RowSecondsFromUnix(int64_t seconds) {
-  return static_cast<uint32_t>(
-      std::clamp<int64_t>(seconds - kRowEpochSeconds, 0, int64_t{kRowSecondsMask} - 1));
-}
 
 // Flags of a row, for snapshots: server/row_cut.h says what they mean.
 inline constexpr uint32_t kRowReachedFlag = 1U << 30;
@@ -43,13 +32,16 @@ struct RowHeader {
     key_high = static_cast<uint32_t>(key >> 32);
   }
 
-  // Seconds since the epoch above; 0 for a row that was created and not trained yet.
+  // In seconds of rows; 0 for a row that was created and not trained yet.
   uint32_t last_seen() const { return seen_and_flags & kRowSecondsMask; }
   void set_last_seen(uint32_t row_seconds) {
     seen_and_flags = (seen_and_flags & ~kRowSecondsMask) | (row_seconds & kRowSecondsMask);
   }
   // All flags at once, `flags` being of those above.
   void set_flags(uint32_t flags) { seen_and_flags = last_seen() | flags; }
+  RowHistory history() const {
+    return {.last_seen = last_seen(), .shows = shows, .clicks = clicks};
+  }
   int64_t last_seen_unix() const { return last_seen() == 0 ? 0 : kRowEpochSeconds + last_seen(); }
 
   friend bool operator==(const RowHeader&, const RowHeader&) = default;

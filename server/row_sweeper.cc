@@ -4,7 +4,7 @@
 #include <chrono>
 #include <unordered_set>
 
-#include "server/row_score.h"
+#include "common/ckpt/row_score.h"
 
 namespace antiphon {
 
@@ -100,7 +100,7 @@ void RowSweeper::ChooseThreshold(double share) {
       RowTable& table = store.table(id);
       if (place < table.place_count()) {
         table.ForEachRow(place, place + 1, [&](std::byte* row) {
-          scores.push_back(RowScore(HeaderOf(row), table.eviction(), now_seconds_));
+          scores.push_back(RowScore(HeaderOf(row).history(), table.eviction(), now_seconds_));
         });
         break;
       }
@@ -161,7 +161,7 @@ void RowSweeper::SweepTable(RowTable& table, uint64_t begin, uint64_t end) {
     if (!scored) {
       return;
     }
-    const double score = RowScore(header, policy, now_seconds_);
+    const double score = RowScore(header.history(), policy, now_seconds_);
     if (table.has_eviction() && score < policy.min_score()) {
       candidates_.push_back({table.table(), row, EraseReason::kScore});
     } else if (is_short_ && score <= threshold_) {

@@ -8,8 +8,8 @@
 
 #include "common/base/hash.h"
 #include "common/base/logging.h"
+#include "common/ckpt/row_score.h"
 #include "common/cluster/shard_map.h"
-#include "server/row_score.h"
 
 namespace antiphon {
 namespace {

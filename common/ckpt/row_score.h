@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstdint>
 
+#include "common/ckpt/approximate_counter.h"
+#include "common/ckpt/row_history.h"
 #include "proto/row_policy.pb.h"
-#include "server/approximate_counter.h"
-#include "server/row_layout.h"
 
 namespace antiphon {
 
@@ -19,11 +19,11 @@ inline double AgeFactor(uint32_t last_seen, uint32_t now, uint64_t half_life_sec
 }
 
 // With the defaults of the message where the table has no policy.
-inline double RowScore(const RowHeader& header, const Eviction& policy, uint32_t now) {
-  const double shows = static_cast<double>(CountValue(header.shows));
-  const double clicks = static_cast<double>(CountValue(header.clicks));
+inline double RowScore(const RowHistory& row, const Eviction& policy, uint32_t now) {
+  const double shows = static_cast<double>(CountValue(row.shows));
+  const double clicks = static_cast<double>(CountValue(row.clicks));
   return (policy.show_weight() * shows + policy.click_weight() * clicks) *
-         AgeFactor(header.last_seen(), now, policy.half_life_seconds());
+         AgeFactor(row.last_seen, now, policy.half_life_seconds());
 }
 
 // `count` times `factor`, which is at most 1, up or down to a code with the right mean. `random` is

@@ -1,4 +1,4 @@
-#include "server/approximate_counter.h"
+#include "common/ckpt/approximate_counter.h"
 
 #include <cmath>
 
