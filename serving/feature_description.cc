@@ -137,6 +137,18 @@ void PlaceNumbers(const InputLayout& layout, uint32_t batch_column, ServedFeatur
   }
 }
 
+// Without the columns: where a model reads a feature does not change what the feature is.
+std::string DigestOf(ServedFeature feature) {
+  feature.clear_linear_width();
+  feature.clear_linear_column();
+  feature.clear_embedding_width();
+  feature.clear_embedding_column();
+  feature.clear_pooling();
+  feature.clear_column();
+  feature.clear_transform_digest();
+  return HexDigits(HashBytes(feature.SerializeAsString()));
+}
+
 void SetInput(const DataConfig& data, const FeatureConfig& feature, ServedFeature& described) {
   described.set_name(FeatureName(feature));
   described.set_input_field(feature.input_names(0));
@@ -177,8 +189,7 @@ StatusOr<std::vector<ServedFeature>> DescribeFeatures(const Job& job, const Trai
     } else {
       DescribeNumbers(feature, transform, one);
     }
-    // Before the columns: where a model reads a feature does not change what the feature is.
-    one.set_transform_digest(HexDigits(HashBytes(one.SerializeAsString())));
+    one.set_transform_digest(DigestOf(one));
   }
   const FeatureColumns columns = OrderFeatureColumns(config);
   const InputLayout layout = MakeInputLayout(job);
@@ -232,7 +243,9 @@ Status CheckSameTransforms(const std::vector<ServedFeature>& trained,
       return FailedPreconditionError("feature \"" + feature.name() +
                                      "\" was trained and is not here");
     }
-    if (other->transform_digest() != feature.transform_digest()) {
+    // A digest that was left as it is beside a vocabulary that was not says nothing.
+    if (other->transform_digest() != feature.transform_digest() ||
+        DigestOf(*other) != feature.transform_digest()) {
       return FailedPreconditionError("feature \"" + feature.name() +
                                      "\" is not what training had: it differs in " +
                                      Difference(feature, *other));
