@@ -1,7 +1,6 @@
 #include "scoring/score_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <span>
@@ -11,6 +10,7 @@
 #include "common/base/text.h"
 #include "scoring/candidate_search.h"
 #include "scoring/catalogue.h"
+#include "scoring/csv_text.h"
 #include "scoring/named_rows.h"
 
 namespace antiphon {
@@ -24,25 +24,6 @@ struct ShownColumn {
   int catalogue = -1;  // -1: the row
   size_t column = 0;
 };
-
-// Quoted where RFC 4180 wants it.
-void AppendField(std::string_view field, std::string& line) {
-  if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
-    line.append(field);
-    return;
-  }
-  line.push_back('"');
-  for (const char c : field) {
-    line.append(c == '"' ? 2 : 1, c);
-  }
-  line.push_back('"');
-}
-
-void AppendNumber(float number, std::string& line) {
-  char digits[32];
-  const auto result = std::to_chars(digits, digits + sizeof(digits), number);
-  line.append(digits, result.ptr);
-}
 
 class FileScorer {
  public:
@@ -92,11 +73,11 @@ class FileScorer {
     std::string line;
     for (const std::string& name : names) {
       AP_RETURN_IF_ERROR(Show(name));
-      AppendField(name, line);
+      AppendCsvField(name, line);
       line.push_back(',');
     }
     for (const std::string& measure : scorer_.measures()) {
-      AppendField(measure, line);
+      AppendCsvField(measure, line);
       line.push_back(measure == scorer_.measures().back() ? '\n' : ',');
     }
     out_ << line;
@@ -136,14 +117,14 @@ class FileScorer {
     for (size_t i = 0; i < best.size(); ++i) {
       for (size_t s = 0; s < shown_.size(); ++s) {
         const ShownColumn& shown = shown_[s];
-        AppendField(shown.catalogue < 0
-                        ? kept_[i][s]
-                        : (*best[i].entries[static_cast<size_t>(shown.catalogue)])[shown.column],
-                    lines);
+        AppendCsvField(shown.catalogue < 0
+                           ? kept_[i][s]
+                           : (*best[i].entries[static_cast<size_t>(shown.catalogue)])[shown.column],
+                       lines);
         lines.push_back(',');
       }
       for (const float prediction : best[i].predictions) {
-        AppendNumber(prediction, lines);
+        AppendCsvNumber(prediction, lines);
         lines.push_back(',');
       }
       lines.back() = '\n';
@@ -165,7 +146,11 @@ class FileScorer {
 
 Status ScoreFile(const ScoreFileOptions& options, Scorer& scorer, FileSystem& fs,
                  std::ostream& out) {
-  const DataConfig& data = scorer.model().job().data_config();
+  DataConfig data = scorer.model().job().data_config();
+  if (options.is_plain_csv) {
+    data.set_separator(",");
+    data.set_with_header(true);
+  }
   std::vector<Catalogue> catalogues;
   for (const std::string& path : options.catalogues) {
     AP_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Load(fs, path, data));

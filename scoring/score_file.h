@@ -20,6 +20,8 @@ struct ScoreFileOptions {
   // with catalogues: their keys and ids.
   std::vector<std::string> columns = {};
   std::string task = {};  // whose prediction is to be highest; empty: the first
+  // Commas and a header in every file, whatever the job's own samples look like.
+  bool is_plain_csv = false;
 };
 
 // Writes CSV with a header: the columns, then every measure of the scorer. Errors in the rows are

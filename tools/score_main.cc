@@ -27,6 +27,8 @@
 
 DEFINE_string(model, "", "a version for serving, or a directory of versions, what ps_export wrote");
 DEFINE_string(samples, "", "file of rows to score, like those that the job trains on");
+DEFINE_bool(csv, false,
+            "with --samples: it has commas and a header, whatever the job's own files look like");
 DEFINE_string(columns, "", "with --samples: columns, comma separated, to show before predictions");
 DEFINE_string(out, "", "with --samples: file for the predictions, as CSV; empty: standard output");
 DEFINE_string(http, "", "serve on this address, such as 127.0.0.1:8080; port 0 takes a free one");
@@ -58,7 +60,8 @@ std::vector<std::string> Columns() {
 Status ScoreSamples(const ServedModel& model, const Gemm& gemm, FileSystem& fs) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer,
                       Scorer::Create(model, gemm, FLAGS_threads));
-  const ScoreFileOptions options = {.path = FLAGS_samples, .columns = Columns()};
+  const ScoreFileOptions options = {
+      .path = FLAGS_samples, .columns = Columns(), .is_plain_csv = FLAGS_csv};
   return ScoreFileTo(FLAGS_out, options, *scorer, fs);
 }
 

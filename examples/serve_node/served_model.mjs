@@ -90,6 +90,9 @@ export class ServedModel {
     }
     model.features = model.signature.features.map((feature) => ({
       ...feature, makeKey: feature.kind === 'numbers' ? null : keyMaker(feature)}));
+    // Each with the output of model.onnx that has what it predicts.
+    const outputOf = {probability: 'probs_', number: 'numbers_', score: 'logits_'};
+    model.tasks = model.signature.tasks.map(({name, kind}) => ({name, output: outputOf[kind] + name}));
     model.session = await ort.InferenceSession.create(join(folder, 'model.onnx'));
     return model;
   }
