@@ -16,6 +16,7 @@
 #include "models/checked_job.h"
 #include "serving/export/exporter.h"
 #include "serving/export/parity.h"
+#include "serving/export/row_filter.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/extend_job.h"
 #include "tools/ctl/snapshot_files.h"
@@ -121,6 +122,9 @@ StatusOr<CtlExit> RunExport(const Arguments& arguments) {
                       FrozenModel::Load(fs, arguments.directory));
   AP_ASSIGN_OR_RETURN(const Signature signature, ExportModel(fs, *model, arguments.exported));
   std::cout << arguments.exported.out << ": " << VersionSummary(signature) << "\n";
+  if (signature.has_min_score()) {
+    std::cout << FilterText(*model, signature);
+  }
   return CtlExit::kHealthy;
 }
 
@@ -186,6 +190,52 @@ StatusOr<CtlExit> Run(const CLI::App& app, const Arguments& arguments) {
   return RunCommand(app, arguments, fs, job, context);
 }
 
+// What works on snapshots, versions and whoever serves them.
+void AddServingCommands(CLI::App& app, Arguments& arguments) {
+  const std::map<std::string, RowPrecision> precisions = {
+      {"fp32", RowPrecision::kFp32}, {"fp16", RowPrecision::kFp16}, {"int8", RowPrecision::kInt8}};
+  CLI::App* exported =
+      app.add_subcommand("export", "make a snapshot a version for serving; asks no cluster");
+  exported->add_option("--snapshot", arguments.directory, "a snapshot, or a folder of them")
+      ->required();
+  exported->add_option("--out", arguments.exported.out, "the folder to make")->required();
+  exported->add_option("--precision", arguments.exported.precision, "fp32, fp16 or int8")
+      ->transform(CLI::CheckedTransformer(precisions).description(""));
+  exported->add_option("--min_score", arguments.exported.min_score,
+                       "leave out rows of a lower score; default: serve every row");
+  CLI::App* parity = app.add_subcommand(
+      "parity", "whether an export says of samples what its snapshot says; asks no cluster");
+  parity->add_option("--snapshot", arguments.parity.snapshot, "a snapshot, or a folder of them")
+      ->required();
+  parity->add_option("--samples", arguments.parity.samples, "rows like those of the training")
+      ->required();
+  parity->add_option("--version", arguments.parity.version,
+                     "what ps_export wrote; default: every precision is tried");
+  parity->add_option("--job", arguments.parity.job, "a job file whose features must be the same");
+  parity->add_option("--min_score", arguments.parity.min_score,
+                     "leave out rows of a lower score and show what that costs");
+  parity
+      ->add_option("--scorer", arguments.parity.scorers,
+                   "a command that scores a version; several may be given")
+      ->allow_extra_args(false);
+  parity
+      ->add_option_function<double>(
+          "--scorer_seconds",
+          [&arguments](double seconds) {
+            arguments.parity.scorer_deadline =
+                std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+          },
+          "how long a scorer may take; default 600")
+      ->check(CLI::Range(0.01, 1e6));
+  CLI::App* served = app.add_subcommand(
+      "served", "which version is served, its age, and how fresh it is; asks no cluster");
+  CLI::Option_group* of = served->add_option_group("what", "of what, at least one of");
+  of->add_option("--score", arguments.served.servers, "HOST:PORT of a ps_score; may be repeated");
+  of->add_option("--versions", arguments.served.directories,
+                 "a directory of versions; may be repeated");
+  of->require_option(1, 0);
+}
+
 int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Asks a running cluster how it is, and tells it what to do.", "ps_ctl");
@@ -224,31 +274,7 @@ int Main(int argc, char** argv) {
       arguments.timeout_seconds = kExtendTimeoutSeconds;
     }
   });
-  const std::map<std::string, RowPrecision> precisions = {
-      {"fp32", RowPrecision::kFp32}, {"fp16", RowPrecision::kFp16}, {"int8", RowPrecision::kInt8}};
-  CLI::App* exported =
-      app.add_subcommand("export", "make a snapshot a version for serving; asks no cluster");
-  exported->add_option("--snapshot", arguments.directory, "a snapshot, or a folder of them")
-      ->required();
-  exported->add_option("--out", arguments.exported.out, "the folder to make")->required();
-  exported->add_option("--precision", arguments.exported.precision, "fp32, fp16 or int8")
-      ->transform(CLI::CheckedTransformer(precisions).description(""));
-  CLI::App* parity = app.add_subcommand(
-      "parity", "whether an export says of samples what its snapshot says; asks no cluster");
-  parity->add_option("--snapshot", arguments.parity.snapshot, "a snapshot, or a folder of them")
-      ->required();
-  parity->add_option("--samples", arguments.parity.samples, "rows like those of the training")
-      ->required();
-  parity->add_option("--version", arguments.parity.version,
-                     "what ps_export wrote; default: every precision is tried");
-  parity->add_option("--job", arguments.parity.job, "a job file whose features must be the same");
-  CLI::App* served = app.add_subcommand(
-      "served", "which version is served, its age, and how fresh it is; asks no cluster");
-  CLI::Option_group* of = served->add_option_group("what", "of what, at least one of");
-  of->add_option("--score", arguments.served.servers, "HOST:PORT of a ps_score; may be repeated");
-  of->add_option("--versions", arguments.served.directories,
-                 "a directory of versions; may be repeated");
-  of->require_option(1, 0);
+  AddServingCommands(app, arguments);
   app.add_subcommand("drain", "have a node give away what it has and leave; the job goes on")
       ->add_option("node", arguments.node, "as status shows it, such as server/1 or worker/0")
       ->required();

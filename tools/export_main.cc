@@ -14,10 +14,16 @@
 #include "common/base/text.h"
 #include "scoring/frozen_model.h"
 #include "serving/export/exporter.h"
+#include "serving/export/parity.h"
+#include "serving/export/row_filter.h"
 
 DEFINE_string(snapshot, "", "a snapshot, or a folder of snapshots, of which the newest is taken");
 DEFINE_string(out, "", "the folder to make, a version for serving; it is not there yet");
 DEFINE_string(precision, "fp32", "of embedding rows: fp32, fp16 or int8");
+DEFINE_double(min_score, 0,
+              "leave out rows of a lower score (docs/serving.md); 0: serve every row");
+DEFINE_string(samples, "",
+              "rows like those of the training, to say what the version's scores and AUC lost");
 DECLARE_string(log_dir);  // glog's
 
 namespace antiphon {
@@ -26,7 +32,7 @@ namespace {
 constexpr char kProgram[] = "ps_export";
 constexpr char kAbout[] =
     "writes what serving needs of a snapshot: model.onnx, embeddings, signature.json\n"
-    "  ps_export --snapshot=DIR --out=DIR [--precision=fp32|fp16|int8]\n"
+    "  ps_export --snapshot=DIR --out=DIR [--precision=fp32|fp16|int8] [--min_score=X]\n"
     "  docs/formats.md says what is in the folder, docs/serving.md how to serve with it";
 
 Status Run(std::span<char* const> arguments) {
@@ -49,11 +55,19 @@ Status Run(std::span<char* const> arguments) {
   const std::string out = FLAGS_out.size() > 1 && FLAGS_out.ends_with('/')
                               ? FLAGS_out.substr(0, FLAGS_out.size() - 1)
                               : FLAGS_out;
-  AP_ASSIGN_OR_RETURN(const Signature signature,
-                      ExportModel(fs, *model, {.out = out, .precision = *precision}));
+  AP_ASSIGN_OR_RETURN(
+      const Signature signature,
+      ExportModel(fs, *model, {.out = out, .precision = *precision, .min_score = FLAGS_min_score}));
   std::cout << out << ": " << VersionSummary(signature) << " as " << FLAGS_precision
             << ", written in " << FormatSeconds(SecondsBetween(start, clock.Now())) << "\n";
-  return Status();
+  if (signature.has_min_score()) {
+    std::cout << FilterText(*model, signature);
+  }
+  return FLAGS_samples.empty()
+             ? Status()
+             : CheckParity(fs,
+                           {.snapshot = model->folder(), .samples = FLAGS_samples, .version = out},
+                           std::cout);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "models/model_config.h"
 #include "models/task_loss.h"
 #include "serving/emb_writer.h"
+#include "serving/export/row_filter.h"
 #include "serving/feature_description.h"
 #include "serving/onnx/model_graph.h"
 #include "serving/onnx/onnx_graph.h"
@@ -33,8 +34,9 @@ Status RemoveFolder(FileSystem& fs, const std::string& folder) {
 
 class Exporter {
  public:
-  Exporter(FileSystem& fs, const FrozenModel& model, const ExportOptions& options)
-      : fs_(fs), model_(model), options_(options), folder_(options.out + ".tmp") {}
+  Exporter(FileSystem& fs, const FrozenModel& model, const RowFilter& filter,
+           const ExportOptions& options)
+      : fs_(fs), model_(model), filter_(filter), options_(options), folder_(options.out + ".tmp") {}
 
   StatusOr<Signature> Run() {
     if (fs_.Exists(options_.out)) {
@@ -71,6 +73,9 @@ class Exporter {
     signature_.set_created_seconds(manifest.created_seconds());
     signature_.set_job_digest(HexDigits(JobDigest(job)));
     signature_.set_opset(kOnnxOpset);
+    if (filter_.min_score() > 0) {
+      signature_.set_min_score(filter_.min_score());
+    }
     AP_ASSIGN_OR_RETURN(const std::vector<ServedFeature> features,
                         DescribeFeatures(job, model_.plan()));
     signature_.mutable_features()->Add(features.begin(), features.end());
@@ -138,10 +143,13 @@ class Exporter {
 
   Status WriteTable(TableId id) {
     const TableSpec& spec = schema().tables(static_cast<int>(id));
-    const size_t rows = model_.row_count(id);
-    std::vector<Key> keys(rows);
-    for (size_t i = 0; i < rows; ++i) {
-      keys[i] = model_.row_key(id, i);
+    std::vector<size_t> rows;
+    std::vector<Key> keys;
+    for (size_t i = 0; i < model_.row_count(id); ++i) {
+      if (filter_.Serves(id, model_.row_history(id, i))) {
+        rows.push_back(i);
+        keys.push_back(model_.row_key(id, i));
+      }
     }
     const std::string name = EmbeddingFile(spec.name());
     const EmbOptions options = {.model_id = model_.manifest().cluster_id(),
@@ -150,7 +158,7 @@ class Exporter {
                                 .precision = options_.precision};
     AP_ASSIGN_OR_RETURN(const std::unique_ptr<EmbWriter> writer,
                         EmbWriter::Create(fs_, folder_ + "/" + name, options, keys));
-    for (size_t i = 0; i < rows; ++i) {
+    for (const size_t i : rows) {
       AP_RETURN_IF_ERROR(
           writer->Add(model_.row_weights(id, i)).WithContext("table \"" + spec.name() + "\""));
     }
@@ -162,7 +170,7 @@ class Exporter {
     table.set_file(name);
     table.set_dim(spec.dim());
     table.set_precision(ToProto(options_.precision));
-    table.set_rows(rows);
+    table.set_rows(rows.size());
     return Status();
   }
 
@@ -188,6 +196,7 @@ class Exporter {
 
   FileSystem& fs_;
   const FrozenModel& model_;
+  const RowFilter& filter_;
   const ExportOptions& options_;
   const std::string folder_;
   Signature signature_;
@@ -197,7 +206,9 @@ class Exporter {
 
 StatusOr<Signature> ExportModel(FileSystem& fs, const FrozenModel& model,
                                 const ExportOptions& options) {
-  return Exporter(fs, model, options).Run();
+  AP_ASSIGN_OR_RETURN(const RowFilter filter,
+                      RowFilter::Create(model.manifest(), options.min_score));
+  return Exporter(fs, model, filter, options).Run();
 }
 
 std::string VersionSummary(const Signature& signature) {

@@ -16,6 +16,7 @@ namespace antiphon {
 struct ExportOptions {
   std::string out;  // the folder to make; it is not there yet
   RowPrecision precision = RowPrecision::kFp32;
+  double min_score = 0;  // rows of a lower score are left out (serving/export/row_filter.h)
 };
 
 // Writes everything under the name `out`.tmp, syncs it and renames it: `out` is whole or not there.

@@ -74,11 +74,11 @@ StatusOr<pid_t> Spawn(const OutsideScorer& scorer) {
 // Its wait status; a command that is not over at the deadline is killed.
 StatusOr<int> Await(pid_t pid, Duration deadline) {
   const auto descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0U));
-  const Time end = std::chrono::steady_clock::now() + deadline;
+  SystemClock clock;  // by which processes live
+  const Time end = clock.Now() + deadline;
   bool is_over = false;
   while (descriptor >= 0 && !is_over) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock.Now());
     if (left.count() <= 0) {
       break;
     }

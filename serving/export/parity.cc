@@ -4,19 +4,21 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/base/text.h"
 #include "common/base/text_table.h"
 #include "common/math/gemm.h"
-#include "common/math/ranking_metrics.h"
 #include "models/checked_job.h"
 #include "scoring/frozen_model.h"
 #include "scoring/named_rows.h"
 #include "scoring/scorer.h"
 #include "serving/export/exporter.h"
+#include "serving/export/outside_scorer.h"
+#include "serving/export/row_filter.h"
+#include "serving/export/sample_comparison.h"
 #include "serving/feature_description.h"
 #include "serving/served_model.h"
 #include "serving/signature.h"
@@ -24,101 +26,6 @@
 
 namespace antiphon {
 namespace {
-
-constexpr uint32_t kRowsAtOnce = 1024;
-
-// One measure of one version.
-struct Comparison {
-  uint64_t samples = 0;
-  double largest = 0;
-  RankingMetrics trained;
-  RankingMetrics served;
-};
-
-// In probabilities that are exactly 0 or 1 there is no logit left.
-float LogitOf(float probability) {
-  const double p = std::clamp(double{probability}, 1e-8, 1 - 1e-8);
-  return static_cast<float>(std::log(p / (1 - p)));
-}
-
-// Reads the samples once and gives every row to two scorers.
-class SampleComparison {
- public:
-  SampleComparison(Scorer& trained, Scorer& served, NamedRows rows)
-      : trained_(trained),
-        served_(served),
-        rows_(std::move(rows)),
-        comparisons_(trained.measures().size()) {}
-
-  StatusOr<std::vector<Comparison>> Run() {
-    const DataConfig& data = trained_.model().job().data_config();
-    std::vector<std::string_view> values(static_cast<size_t>(data.input_fields_size()));
-    while (true) {
-      AP_ASSIGN_OR_RETURN(const bool is_there, rows_.Next());
-      if (!is_there) {
-        break;
-      }
-      for (Scorer* scorer : {&trained_, &served_}) {
-        // A scorer may change the texts to the fields' defaults.
-        AP_RETURN_IF_ERROR(Fill(data, values));
-        const Status added = scorer->Add(values);
-        if (!added.ok()) {
-          return rows_.Error(added.message());
-        }
-      }
-      if (trained_.rows() >= kRowsAtOnce) {
-        Compare();
-      }
-    }
-    Compare();
-    if (comparisons_.front().samples == 0) {
-      return InvalidArgumentError(rows_.path() + " has no samples");
-    }
-    return std::move(comparisons_);
-  }
-
- private:
-  Status Fill(const DataConfig& data, std::vector<std::string_view>& values) const {
-    for (const uint32_t field : trained_.used_fields()) {
-      const std::string& name = data.input_fields(static_cast<int>(field)).input_name();
-      const int column = rows_.FindColumn(name);
-      if (column < 0) {
-        return InvalidArgumentError(rows_.path() + ": there is no column \"" + name + "\"");
-      }
-      values[field] = rows_.values()[static_cast<size_t>(column)];
-    }
-    return Status();
-  }
-
-  void Compare() {
-    const uint32_t rows = trained_.rows();
-    if (rows == 0) {
-      return;
-    }
-    const std::vector<std::vector<float>>& a = trained_.Run();
-    const std::vector<std::vector<float>>& b = served_.Run();
-    for (size_t m = 0; m < comparisons_.size(); ++m) {
-      Comparison& comparison = comparisons_[m];
-      comparison.samples += rows;
-      const bool is_probability = trained_.targets().loss(m).type == TaskTower::CLASSIFICATION;
-      for (uint32_t r = 0; r < rows; ++r) {
-        const double difference = std::abs(double{a[m][r]} - double{b[m][r]});
-        // So that what is no number does not pass for equal.
-        comparison.largest = difference <= comparison.largest ? comparison.largest : difference;
-        if (is_probability && trained_.targets().weight(m)[r] > 0) {
-          const bool positive = trained_.targets().label(m)[r] > 0;
-          comparison.trained.Add(LogitOf(a[m][r]), positive);
-          comparison.served.Add(LogitOf(b[m][r]), positive);
-        }
-      }
-    }
-  }
-
-  Scorer& trained_;
-  Scorer& served_;
-  NamedRows rows_;
-  std::vector<Comparison> comparisons_;  // by measure
-};
 
 // Whether the file has everything that labels are made of.
 bool HasLabels(const NamedRows& rows, const Job& job) {
@@ -137,12 +44,13 @@ class ParityCheck {
         options_(options),
         out_(out),
         gemm_(Gemm::Create(GemmBackend::kAuto)),
-        table_({"PRECISION", "TASK", "SAMPLES", "LARGEST DIFFERENCE", "AUC TRAINED", "AUC SERVED",
-                "AUC COST"},
-               2) {}
+        table_({"PRECISION", "SCORER", "TASK", "SAMPLES", "LARGEST DIFFERENCE", "AUC TRAINED",
+                "AUC SERVED", "AUC COST"},
+               3) {}
 
   Status Run() {
     AP_ASSIGN_OR_RETURN(trained_, FrozenModel::Load(fs_, options_.snapshot));
+    prefix_ = trained_->folder() + ".parity";
     if (!options_.job.empty()) {
       AP_RETURN_IF_ERROR(CheckJob());
     }
@@ -184,11 +92,15 @@ class ParityCheck {
   Status CheckAllPrecisions() {
     for (const RowPrecision precision :
          {RowPrecision::kFp32, RowPrecision::kFp16, RowPrecision::kInt8}) {
-      const std::string folder =
-          trained_->folder() + ".parity." + std::string(PrecisionName(precision));
+      const std::string folder = prefix_ + "." + std::string(PrecisionName(precision));
       RemoveVersion(folder).IgnoreError();  // of a check that was killed
-      AP_RETURN_IF_ERROR(
-          ExportModel(fs_, *trained_, {.out = folder, .precision = precision}).status());
+      AP_ASSIGN_OR_RETURN(
+          const Signature signature,
+          ExportModel(fs_, *trained_,
+                      {.out = folder, .precision = precision, .min_score = options_.min_score}));
+      if (signature.has_min_score() && precision == RowPrecision::kFp32) {
+        out_ << FilterText(*trained_, signature) << "\n";
+      }
       const Status checked = CheckVersion(folder);
       AP_RETURN_IF_ERROR(RemoveVersion(folder));
       AP_RETURN_IF_ERROR(checked);
@@ -214,22 +126,76 @@ class ParityCheck {
     AP_RETURN_IF_ERROR(
         CheckSameTransforms(trained, {signature.features().begin(), signature.features().end()})
             .WithContext(folder));
-    AP_ASSIGN_OR_RETURN(NamedRows rows,
-                        NamedRows::Open(fs_, options_.samples, trained_->job().data_config(),
-                                        NamedRows::Header::kOfJob));
+    AP_ASSIGN_OR_RETURN(NamedRows rows, OpenSamples());
     const bool has_labels = HasLabels(rows, trained_->job());
     const Scorer::Labels labels = has_labels ? Scorer::Labels::kRead : Scorer::Labels::kIgnore;
     AP_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> by_trainer,
                         Scorer::Create(*trained_, gemm_, 1, labels));
     AP_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> by_version,
                         Scorer::Create(*served, gemm_, 1, labels));
-    AP_ASSIGN_OR_RETURN(const std::vector<Comparison> comparisons,
-                        SampleComparison(*by_trainer, *by_version, std::move(rows)).Run());
-    Report(signature, by_trainer->measures(), comparisons);
+    AP_ASSIGN_OR_RETURN(const std::vector<OutsideScores> outside,
+                        ScoreOutside(folder, *by_version));
+    AP_ASSIGN_OR_RETURN(const std::vector<std::vector<Comparison>> comparisons,
+                        SampleComparison(*by_trainer, *by_version, outside).Run(std::move(rows)));
+    Report(signature, "library", by_trainer->measures(), comparisons[0]);
+    for (size_t i = 0; i < outside.size(); ++i) {
+      Report(signature, outside[i].name, by_trainer->measures(), comparisons[1 + i]);
+    }
     return Status();
   }
 
-  void Report(const Signature& signature, const std::vector<std::string>& measures,
+  StatusOr<NamedRows> OpenSamples() {
+    return NamedRows::Open(fs_, options_.samples, trained_->job().data_config(),
+                           NamedRows::Header::kOfJob);
+  }
+
+  StatusOr<std::vector<OutsideScores>> ScoreOutside(const std::string& version,
+                                                    const Scorer& scorer) {
+    if (options_.scorers.empty()) {
+      return std::vector<OutsideScores>();
+    }
+    const std::string samples = prefix_ + ".samples.csv";
+    AP_ASSIGN_OR_RETURN(NamedRows rows, OpenSamples());
+    AP_RETURN_IF_ERROR(WritePlainSamples(fs_, std::move(rows), scorer, samples));
+    StatusOr<std::vector<OutsideScores>> outside =
+        ScoreOutsideSamples(version, samples, scorer.measures());
+    RemoveOutputOf(fs_, prefix_);
+    AP_RETURN_IF_ERROR(fs_.Remove(samples));
+    return outside;
+  }
+
+  StatusOr<std::vector<OutsideScores>> ScoreOutsideSamples(
+      const std::string& version, const std::string& samples,
+      const std::vector<std::string>& measures) {
+    std::vector<OutsideScores> outside;
+    for (const std::string& command : options_.scorers) {
+      AP_ASSIGN_OR_RETURN(std::vector<std::vector<float>> scores,
+                          RunOutsideScorer(fs_,
+                                           {.command = command,
+                                            .version = version,
+                                            .samples = samples,
+                                            .prefix = prefix_,
+                                            .deadline = options_.scorer_deadline},
+                                           measures));
+      outside.push_back({.name = ShortName(command), .scores = std::move(scores)});
+    }
+    return outside;
+  }
+
+  // The last word of the command that is no switch, without its folders: score.mjs.
+  static std::string ShortName(const std::string& command) {
+    std::string_view name = command;
+    for (const std::string_view word : Split(command, " ")) {
+      if (!word.empty() && !word.starts_with('-')) {
+        name = word;
+      }
+    }
+    const size_t slash = name.rfind('/');
+    return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
+  }
+
+  void Report(const Signature& signature, const std::string& scorer,
+              const std::vector<std::string>& measures,
               const std::vector<Comparison>& comparisons) {
     const auto precision = signature.tables_size() == 0
                                ? RowPrecision::kFp32
@@ -238,14 +204,16 @@ class ParityCheck {
       const Comparison& one = comparisons[m];
       const double trained_auc = one.trained.Auc();
       const double served_auc = one.served.Auc();
-      table_.AddRow({std::string(PrecisionName(precision)), measures[m],
+      table_.AddRow({std::string(PrecisionName(precision)), scorer, measures[m],
                      std::to_string(one.samples), Scientific(one.largest),
                      FormatFixed(trained_auc, 6), FormatFixed(served_auc, 6),
                      FormatFixed(trained_auc - served_auc, 6)});
-      if (precision == RowPrecision::kFp32 && !(one.largest <= kParityLimit) && verdict_.ok()) {
-        verdict_ = FailedPreconditionError("task " + measures[m] + " differs by " +
-                                           Scientific(one.largest) + ", expected at most " +
-                                           Scientific(kParityLimit) + " with fp32");
+      // Rows that are left out change what is scored: that is reported, not refused.
+      const bool is_exact = precision == RowPrecision::kFp32 && !signature.has_min_score();
+      if (is_exact && !(one.largest <= kParityLimit) && verdict_.ok()) {
+        verdict_ = FailedPreconditionError(
+            "task " + measures[m] + " by " + scorer + " differs by " + Scientific(one.largest) +
+            ", expected at most " + Scientific(kParityLimit) + " with fp32");
       }
     }
   }
@@ -261,6 +229,7 @@ class ParityCheck {
   std::ostream& out_;
   const Gemm gemm_;
   std::unique_ptr<FrozenModel> trained_;
+  std::string prefix_;  // of the files that are made and removed again
   TextTable table_;
   Status verdict_;
 };

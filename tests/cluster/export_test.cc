@@ -19,6 +19,7 @@
 #include "scoring/scorer.h"
 #include "serving/export/exporter.h"
 #include "serving/export/parity.h"
+#include "serving/export/row_filter.h"
 #include "serving/served_model.h"
 #include "serving/signature.h"
 #include "tests/cluster/trained_model.h"
@@ -27,6 +28,7 @@ namespace antiphon {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr uint64_t kMaxBytes = 1 << 24;
 
@@ -176,14 +178,101 @@ TEST_F(ExportTest, RefusesTransformsThatAreNotThoseOfTraining) {
   ExpectRefused(version, "feature \"" + signature.features(0).name() + "\"");
 }
 
+class FilteredExportTest : public ExportTest {
+ protected:
+  static constexpr double kMinScore = 40;  // of the samples of a user: about two in three have less
+
+  // The small job, whose users have scores.
+  void TrainWithScores() {
+    const std::string job = WriteSmallJob(folder_);
+    std::string text = ReadWholeFile(fs_, job, kMaxBytes).value();
+    const std::string of_user = "embedding_dim: 8";
+    text.insert(text.find(of_user) + of_user.size(), " row_policy { eviction { } }");
+    std::ofstream(job) << text;
+    Train(job);
+  }
+
+  TableId TableOf(const std::string& name) const {
+    const auto& tables = model_->plan().schema().tables();
+    const auto found = std::ranges::find(tables, name, &TableSpec::name);
+    return static_cast<TableId>(found - tables.begin());
+  }
+};
+
+TEST_F(FilteredExportTest, RowsOfALowScoreAreLeftOutOfTablesThatHaveScores) {
+  TrainWithScores();
+  const TableId user = TableOf("user");
+  const TableId item = TableOf("item");
+  const RowFilter filter = RowFilter::Create(model_->manifest(), kMinScore).value();
+  const std::string out = folder_ + "/filtered";
+
+  const auto signature = ExportModel(fs_, *model_, {.out = out, .min_score = kMinScore});
+
+  ASSERT_TRUE(signature.ok()) << signature.status();
+  EXPECT_EQ(signature->min_score(), kMinScore);
+  const auto served = ServedModel::Open(out);
+  ASSERT_TRUE(served.ok()) << served.status();
+  uint64_t shows = 0;
+  uint64_t kept = 0;
+  std::vector<float> weights(8);
+  for (size_t i = 0; i < model_->row_count(user); ++i) {
+    const RowHistory& row = model_->row_history(user, i);
+    shows += row.shows;
+    kept += filter.Serves(user, row) ? 1 : 0;
+    EXPECT_EQ((*served)->CopyRow(user, model_->row_key(user, i), weights.data()),
+              filter.Serves(user, row));
+  }
+  EXPECT_NEAR(static_cast<double>(shows), 4000, 40) << "two epochs";
+  EXPECT_GT(kept, 0U);
+  EXPECT_LT(kept, model_->row_count(user));
+  EXPECT_EQ(signature->tables(static_cast<int>(user)).rows(), kept);
+  EXPECT_EQ(signature->tables(static_cast<int>(item)).rows(), model_->row_count(item));
+}
+
+TEST_F(FilteredExportTest, ParityShowsWhatTheRowsThatAreMissingCost) {
+  TrainWithScores();
+  std::ostringstream out;
+
+  const Status status = CheckParity(fs_,
+                                    {.snapshot = folder_ + "/snapshots",
+                                     .samples = folder_ + "/small.csv",
+                                     .min_score = kMinScore},
+                                    out);
+
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_THAT(out.str(), HasSubstr("ROWS SERVED"));
+  EXPECT_THAT(out.str(), HasSubstr("fp32       library  click"));
+  EXPECT_THAT(out.str(), Not(HasSubstr("fp32       library  click     2000             0.0e+00")));
+}
+
+TEST_F(ExportTest, AnOutsideScorerIsHeldToTheLimitToo) {
+  Train(WriteSmallJob(folder_));
+  ParityOptions options = {.snapshot = folder_ + "/snapshots",
+                           .samples = folder_ + "/small.csv",
+                           .version = Export("version"),
+                           .scorers = {"half() { awk -F, 'NR == 1 { print \"click,buy\" } NR > 1 "
+                                       "{ print \"0.5,0.5\" }' \"${2#--samples=}\"; }; half"}};
+  std::ostringstream out;
+
+  const Status far = CheckParity(fs_, options, out);
+
+  EXPECT_EQ(far.code(), StatusCode::kFailedPrecondition);
+  EXPECT_THAT(far.message(), HasSubstr("task click by half differs by"));
+  EXPECT_THAT(out.str(), HasSubstr("fp32       half     buy       2000"));
+  options.scorers = {"printf 'click,buy\\n0.5,0.5\\n'; :"};
+  EXPECT_THAT(CheckParity(fs_, options, out).message(),
+              HasSubstr("printed 1 lines of scores for 2000 samples"));
+  EXPECT_EQ(fs_.List(folder_ + "/snapshots")->size(), 1U) << "what it made is gone";
+}
+
 TEST_F(ExportTest, ParityHoldsAndIsShownForEveryPrecision) {
   Train(WriteSmallJob(folder_));
   std::ostringstream out;
   const Status status = CheckParity(
       fs_, {.snapshot = folder_ + "/snapshots", .samples = folder_ + "/small.csv"}, out);
   EXPECT_TRUE(status.ok()) << status;
-  for (const char* line :
-       {"fp32       click     2000             0.0e+00", "fp16       buy", "int8"}) {
+  for (const char* line : {"fp32       library  click     2000             0.0e+00",
+                           "fp16       library  buy", "int8"}) {
     EXPECT_THAT(out.str(), HasSubstr(line));
   }
   EXPECT_EQ(fs_.List(folder_ + "/snapshots")->size(), 1U);

@@ -74,7 +74,23 @@ class ServingTest(unittest.TestCase):
         out = run("ps_ctl", "parity", f"--snapshot={self.dir}/snapshots",
                   f"--samples={self.samples}")
         for precision in ("fp32", "fp16", "int8"):
-            self.assertRegex(out, rf"{precision} +click +1000 ")
+            self.assertRegex(out, rf"{precision} +library +click +1000 ")
+
+    def test_an_outside_scorer_is_compared_too(self):
+        parity = ("parity", f"--snapshot={self.dir}/snapshots", f"--samples={self.samples}",
+                  f"--version={self.version}")
+        out = run("ps_ctl", *parity, f"--scorer={BIN}/ps_score --csv")
+        self.assertRegex(out, r"fp32 +ps_score +click +1000 +0\.0e\+00 ")
+        self.assertEqual([path.name for path in (self.dir / "snapshots").iterdir()],
+                         ["snapshot-1"])
+        self.assertIn("it exited with 1", run("ps_ctl", *parity, "--scorer=false", code=1))
+        self.assertIn("was killed", run("ps_ctl", *parity, "--scorer=sleep 1000; :",
+                                        "--scorer_seconds=0.2", code=4))
+
+    def test_an_export_without_a_score_to_filter_by_is_refused(self):
+        out = run("ps_export", f"--snapshot={self.dir}/snapshots", f"--out={self.dir}/small",
+                  "--min_score=2", code=64)
+        self.assertIn("row_policy { eviction", out)
 
     def test_http_answers_what_the_file_has(self):
         with subprocess.Popen([BIN / "ps_score", f"--model={self.version}", "--http=127.0.0.1:0",

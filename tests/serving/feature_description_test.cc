@@ -19,6 +19,10 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr char kJob[] = R"(
+train_config {
+  optimizer_config { rowwise_adagrad_optimizer { } }
+  optimizer_config { adam_optimizer { } }
+}
 data_config {
   input_fields { input_name: "user" default_val: "nobody" }
   input_fields { input_name: "item" }
