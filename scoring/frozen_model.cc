@@ -26,13 +26,25 @@ RowHistory HistoryAt(std::span<const std::byte> payload, size_t at) {
 }  // namespace
 
 StatusOr<std::unique_ptr<FrozenModel>> FrozenModel::Load(FileSystem& fs, const std::string& path) {
-  std::unique_ptr<FrozenModel> model(new FrozenModel());
   AP_ASSIGN_OR_RETURN(const SnapshotChain chain, FindNewestChain(fs, path));
-  model->folder_ = chain.back().folder;
-  model->manifest_ = chain.back().manifest;
+  return Read(fs, chain, Removed::kForget);
+}
+
+StatusOr<std::unique_ptr<FrozenModel>> FrozenModel::LoadDelta(FileSystem& fs,
+                                                              const SnapshotLink& delta) {
+  return Read(fs, {&delta, 1}, Removed::kKeep);
+}
+
+StatusOr<std::unique_ptr<FrozenModel>> FrozenModel::Read(FileSystem& fs,
+                                                         std::span<const SnapshotLink> links,
+                                                         Removed removed) {
+  std::unique_ptr<FrozenModel> model(new FrozenModel(removed));
+  model->folder_ = links.back().folder;
+  model->manifest_ = links.back().manifest;
+  model->manifest_crc32c_ = links.back().manifest_crc32c;
   AP_RETURN_IF_ERROR(model->ReadPlan().WithContext(model->folder_));
-  for (size_t i = 0; i < chain.size(); ++i) {
-    AP_RETURN_IF_ERROR(model->ReadLink(fs, chain[i], static_cast<uint32_t>(i)));
+  for (size_t i = 0; i < links.size(); ++i) {
+    AP_RETURN_IF_ERROR(model->ReadLink(fs, links[i], static_cast<uint32_t>(i)));
   }
   AP_RETURN_IF_ERROR(model->Finish().WithContext(model->folder_));
   return model;
@@ -57,7 +69,7 @@ Status FrozenModel::ReadPlan() {
   job_ = parsed.job;
   AP_RETURN_IF_ERROR(CheckSchema(plan().schema()));
   for (const TableSpec& table : plan().schema().tables()) {
-    tables_.push_back({.dim = table.dim(), .places = {}, .weights = {}});
+    tables_.push_back({.dim = table.dim(), .places = {}, .weights = {}, .removed = {}});
   }
   for (const BlockSpec& block : plan().schema().blocks()) {
     blocks_.emplace_back(BlockFloats(block));
@@ -114,10 +126,12 @@ Status FrozenModel::ReadTombstones(const LaneBlock& block) {
                          ", the plan has " + std::to_string(tables_.size()) + " tables");
   }
   for (size_t at = 0; at < block.payload.size(); at += kTombstoneBytes) {
-    tables_[block.subject].places.push_back({.key = LoadLittle<Key>(block.payload, at),
-                                             .link = link_,
-                                             .weights_at = Place::kRemoved,
-                                             .history = {}});
+    tables_[block.subject].places.push_back(
+        {.key = LoadLittle<Key>(block.payload, at),
+         .link = link_,
+         .reason = LoadLittle<uint32_t>(block.payload, at + sizeof(Key)),
+         .weights_at = Place::kRemoved,
+         .history = {}});
   }
   return Status();
 }
@@ -154,7 +168,7 @@ Status FrozenModel::Finish() {
 
 // Sorts by key and leaves each once: as the last link has it, where a row stands behind the
 // tombstone of the row before it.
-Status FrozenModel::Settle(Table& table) {
+Status FrozenModel::Settle(Table& table) const {
   const auto order = [](const Place& place) {
     return std::tuple(place.key, place.link, place.weights_at != Place::kRemoved);
   };
@@ -169,8 +183,13 @@ Status FrozenModel::Settle(Table& table) {
   size_t kept = 0;
   for (size_t i = 0; i < places.size(); ++i) {
     const bool is_last = i + 1 == places.size() || places[i + 1].key != places[i].key;
-    if (is_last && places[i].weights_at != Place::kRemoved) {
+    if (!is_last) {
+      continue;
+    }
+    if (places[i].weights_at != Place::kRemoved) {
       places[kept++] = places[i];
+    } else if (keeps_removed_ == Removed::kKeep) {
+      table.removed.push_back({.key = places[i].key, .reason = places[i].reason});
     }
   }
   places.resize(kept);

@@ -25,17 +25,29 @@
 
 namespace antiphon {
 
+// A key whose row went, and why, by the numbers of docs/snapshot.md.
+struct RemovedRow {
+  Key key = 0;
+  uint32_t reason = 0;
+};
+
 class FrozenModel final : public TrainedModel {
  public:
   // `path` is a snapshot, or a folder of snapshots, of which the newest is taken. kDataLoss: it is
   // damaged or not whole.
   static StatusOr<std::unique_ptr<FrozenModel>> Load(FileSystem& fs, const std::string& path);
 
+  // A delta alone, without what it grows from: the rows that changed, the keys whose rows went, and
+  // all dense blocks. It takes the memory of these rows and no more.
+  static StatusOr<std::unique_ptr<FrozenModel>> LoadDelta(FileSystem& fs,
+                                                          const SnapshotLink& delta);
+
   const Job& job() const override { return job_; }
   const TrainingPlan& plan() const override { return manifest_.plan(); }
   const std::string& folder() const override { return folder_; }
   // Of the newest snapshot in the chain.
   const SnapshotManifest& manifest() const { return manifest_; }
+  uint32_t manifest_crc32c() const { return manifest_crc32c_; }
 
   bool CopyRow(TableId table, Key key, float* weights) const override;
   std::span<const float> block(BlockId id) const override { return blocks_[id]; }
@@ -50,14 +62,18 @@ class FrozenModel final : public TrainedModel {
   const RowHistory& row_history(TableId table, size_t i) const {
     return tables_[table].places[i].history;
   }
+  // After LoadDelta: keys without a row, ascending.
+  std::span<const RemovedRow> removed(TableId table) const { return tables_[table].removed; }
 
  private:
+  enum class Removed { kForget, kKeep };
   // Where a row's weights lie, or that a delta removed it. Of a key that comes several times, the
   // last that was read counts.
   struct Place {
     static constexpr uint64_t kRemoved = ~uint64_t{0};
     Key key = 0;
-    uint32_t link = 0;  // of the chain
+    uint32_t link = 0;    // of the chain
+    uint32_t reason = 0;  // why it was removed
     uint64_t weights_at = 0;
     RowHistory history;
   };
@@ -66,21 +82,27 @@ class FrozenModel final : public TrainedModel {
     size_t dim = 0;
     std::vector<Place> places;
     std::vector<float> weights;
+    std::vector<RemovedRow> removed;
   };
 
-  FrozenModel() = default;
+  explicit FrozenModel(Removed removed) : keeps_removed_(removed) {}
 
+  static StatusOr<std::unique_ptr<FrozenModel>> Read(FileSystem& fs,
+                                                     std::span<const SnapshotLink> links,
+                                                     Removed removed);
   Status ReadPlan();
   Status ReadLink(FileSystem& fs, const SnapshotLink& link, uint32_t number);
   Status ReadFile(LaneFileReader& reader);
   Status ReadRows(const LaneBlock& block);
   Status ReadTombstones(const LaneBlock& block);
   Status ReadChunk(const LaneBlock& block);
-  static Status Settle(Table& table);
+  Status Settle(Table& table) const;
   Status Finish();
 
+  const Removed keeps_removed_;
   std::string folder_;
   SnapshotManifest manifest_;
+  uint32_t manifest_crc32c_ = 0;
   Job job_;
   std::vector<Table> tables_;
   std::vector<std::vector<float>> blocks_;

@@ -1,5 +1,6 @@
 #include "serving/export/exporter.h"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <utility>
@@ -18,19 +19,16 @@
 #include "serving/onnx/onnx_graph.h"
 #include "serving/served_state.h"
 #include "serving/signature.h"
+#include "serving/version_directory.h"
 
 namespace antiphon {
 namespace {
 
-// Empties and removes what an earlier attempt left.
-Status RemoveFolder(FileSystem& fs, const std::string& folder) {
-  AP_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs.List(folder));
-  for (const std::string& name : names) {
-    const std::string path = folder + "/" + name;
-    AP_RETURN_IF_ERROR(fs.IsDirectory(path) ? RemoveFolder(fs, path) : fs.Remove(path));
-  }
-  return fs.Remove(folder);
-}
+// What a table of a version has, by key: places of the model's rows, and keys without one.
+struct ServedRows {
+  std::vector<size_t> rows;
+  std::vector<ServedTombstone> tombstones;
+};
 
 class Exporter {
  public:
@@ -71,6 +69,14 @@ class Exporter {
     signature_.set_model_id(HexDigits(manifest.cluster_id()));
     signature_.set_version(manifest.version());
     signature_.set_created_seconds(manifest.created_seconds());
+    signature_.set_snapshot_crc32c(model_.manifest_crc32c());
+    if (manifest.has_cut_ms()) {
+      signature_.set_cut_ms(manifest.cut_ms());
+    }
+    if (manifest.has_sample_ages()) {
+      *signature_.mutable_sample_ages() = manifest.sample_ages();
+    }
+    DescribeStep();
     signature_.set_job_digest(HexDigits(JobDigest(job)));
     signature_.set_opset(kOnnxOpset);
     if (filter_.min_score() > 0) {
@@ -86,6 +92,18 @@ class Exporter {
     }
     DescribeTasks(job.model_config());
     return Status();
+  }
+
+  void DescribeStep() {
+    if (options_.predecessor == nullptr) {
+      return;
+    }
+    const Signature& before = options_.predecessor->signature;
+    ServedStep& step = *signature_.mutable_step();
+    step.set_base(BaseOf(before));
+    step.set_sequence(SequenceOf(before) + 1);
+    step.set_predecessor(before.version());
+    step.set_predecessor_digest(options_.predecessor->digest);
   }
 
   void DescribeTasks(const ModelConfig& config) {
@@ -141,24 +159,44 @@ class Exporter {
     return FeatureName(config.features(static_cast<int>(columns.sparse[column])));
   }
 
-  Status WriteTable(TableId id) {
-    const TableSpec& spec = schema().tables(static_cast<int>(id));
-    std::vector<size_t> rows;
-    std::vector<Key> keys;
+  StatusOr<ServedRows> ChooseRows(TableId id) const {
+    ServedRows chosen;
     for (size_t i = 0; i < model_.row_count(id); ++i) {
       if (filter_.Serves(id, model_.row_history(id, i))) {
-        rows.push_back(i);
-        keys.push_back(model_.row_key(id, i));
+        chosen.rows.push_back(i);
+      } else if (signature_.has_step()) {  // versions before may have it
+        chosen.tombstones.push_back({model_.row_key(id, i), TombstoneReason::kFiltered});
       }
+    }
+    for (const RemovedRow& removed : model_.removed(id)) {
+      if (removed.reason == 0 || removed.reason > kTombstoneReasons) {
+        return DataLossError("the row of key " + std::to_string(removed.key) + " went for reason " +
+                             std::to_string(removed.reason) + ", which this version does not know");
+      }
+      chosen.tombstones.push_back({removed.key, static_cast<TombstoneReason>(removed.reason)});
+    }
+    std::ranges::sort(chosen.tombstones, {}, &ServedTombstone::key);
+    return chosen;
+  }
+
+  Status WriteTable(TableId id) {
+    const TableSpec& spec = schema().tables(static_cast<int>(id));
+    StatusOr<ServedRows> chosen = ChooseRows(id);
+    AP_RETURN_IF_ERROR(chosen.status().WithContext("table \"" + spec.name() + "\""));
+    std::vector<Key> keys;
+    for (const size_t i : chosen->rows) {
+      keys.push_back(model_.row_key(id, i));
     }
     const std::string name = EmbeddingFile(spec.name());
     const EmbOptions options = {.model_id = model_.manifest().cluster_id(),
                                 .version = signature_.version(),
                                 .dim = spec.dim(),
-                                .precision = options_.precision};
-    AP_ASSIGN_OR_RETURN(const std::unique_ptr<EmbWriter> writer,
-                        EmbWriter::Create(fs_, folder_ + "/" + name, options, keys));
-    for (const size_t i : rows) {
+                                .precision = options_.precision,
+                                .kind = signature_.has_step() ? EmbKind::kStep : EmbKind::kFull};
+    AP_ASSIGN_OR_RETURN(
+        const std::unique_ptr<EmbWriter> writer,
+        EmbWriter::Create(fs_, folder_ + "/" + name, options, keys, chosen->tombstones));
+    for (const size_t i : chosen->rows) {
       AP_RETURN_IF_ERROR(
           writer->Add(model_.row_weights(id, i)).WithContext("table \"" + spec.name() + "\""));
     }
@@ -170,7 +208,10 @@ class Exporter {
     table.set_file(name);
     table.set_dim(spec.dim());
     table.set_precision(ToProto(options_.precision));
-    table.set_rows(rows.size());
+    table.set_rows(chosen->rows.size());
+    if (signature_.has_step()) {
+      table.set_tombstones(chosen->tombstones.size());
+    }
     return Status();
   }
 
@@ -187,11 +228,7 @@ class Exporter {
     AP_RETURN_IF_ERROR(fs_.SyncDirectory(folder_ + "/" + kEmbeddingFolder));
     AP_RETURN_IF_ERROR(fs_.SyncDirectory(folder_));
     AP_RETURN_IF_ERROR(fs_.Rename(folder_, options_.out));
-    const size_t slash = options_.out.rfind('/');
-    const std::string above = slash == std::string::npos ? "."
-                              : slash == 0               ? "/"
-                                                         : options_.out.substr(0, slash);
-    return fs_.SyncDirectory(above);
+    return fs_.SyncDirectory(FolderAbove(options_.out));
   }
 
   FileSystem& fs_;
@@ -203,6 +240,15 @@ class Exporter {
 };
 
 }  // namespace
+
+Status RemoveFolder(FileSystem& fs, const std::string& folder) {
+  AP_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs.List(folder));
+  for (const std::string& name : names) {
+    const std::string path = folder + "/" + name;
+    AP_RETURN_IF_ERROR(fs.IsDirectory(path) ? RemoveFolder(fs, path) : fs.Remove(path));
+  }
+  return fs.Remove(folder);
+}
 
 StatusOr<Signature> ExportModel(FileSystem& fs, const FrozenModel& model,
                                 const ExportOptions& options) {
@@ -217,12 +263,18 @@ std::string VersionSummary(const Signature& signature) {
     bytes += file.bytes();
   }
   uint64_t rows = 0;
+  uint64_t tombstones = 0;
   for (const ServedTable& table : signature.tables()) {
     rows += table.rows();
+    tombstones += table.tombstones();
   }
-  return "version " + std::to_string(signature.version()) + " of " + signature.model_name() + ", " +
-         std::to_string(signature.tables_size()) + " tables, " +
-         FormatCount(static_cast<double>(rows)) + " rows, " + FormatBytes(bytes);
+  std::string text = "version " + std::to_string(signature.version()) + " of " +
+                     signature.model_name() + ", " + std::to_string(signature.tables_size()) +
+                     " tables, " + FormatCount(static_cast<double>(rows));
+  text += !signature.has_step()
+              ? " rows, "
+              : " rows changed and " + FormatCount(static_cast<double>(tombstones)) + " went, ";
+  return text + FormatBytes(bytes);
 }
 
 }  // namespace antiphon
