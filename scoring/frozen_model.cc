@@ -111,6 +111,7 @@ Status FrozenModel::ReadRows(const LaneBlock& block) {
   for (size_t at = 0; at < block.payload.size(); at += row_bytes) {
     table.places.push_back({.key = LoadLittle<Key>(block.payload, at),
                             .link = link_,
+                            .reason = 0,
                             .weights_at = table.weights.size(),
                             .history = HistoryAt(block.payload, at)});
     table.weights.resize(table.weights.size() + table.dim);

@@ -1,4 +1,6 @@
-// ps_export: a snapshot becomes a version for serving.
+// ps_export: a snapshot becomes a version for serving, or a job's snapshots, one after the other,
+// become the versions of a directory.
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -11,19 +13,34 @@
 #include "common/base/command_line.h"
 #include "common/base/file_system.h"
 #include "common/base/logging.h"
+#include "common/base/signals.h"
 #include "common/base/text.h"
 #include "scoring/frozen_model.h"
 #include "serving/export/exporter.h"
+#include "serving/export/follower.h"
 #include "serving/export/parity.h"
 #include "serving/export/row_filter.h"
+#include "serving/version_directory.h"
 
 DEFINE_string(snapshot, "", "a snapshot, or a folder of snapshots, of which the newest is taken");
-DEFINE_string(out, "", "the folder to make, a version for serving; it is not there yet");
+DEFINE_string(out, "",
+              "the folder to make, a version for serving; it is not there yet. With --follow the "
+              "directory of versions");
 DEFINE_string(precision, "fp32", "of embedding rows: fp32, fp16 or int8");
 DEFINE_double(min_score, 0,
               "leave out rows of a lower score (docs/serving.md); 0: serve every row");
 DEFINE_string(samples, "",
               "rows like those of the training, to say what the version's scores and AUC lost");
+DEFINE_bool(follow, false,
+            "publish every snapshot that the job commits: a delta as a step with what changed");
+DEFINE_bool(once, false, "with --follow: publish what is there and end");
+DEFINE_int32(poll_ms, 1000, "with --follow: time between two looks for something new");
+DEFINE_int32(keep, 2,
+             "with --follow: versions with all rows to keep, each with the steps behind it");
+DEFINE_int32(max_steps, 64,
+             "with --follow: steps behind a version with all rows before there is another one");
+DEFINE_bool(promoted_only, false,
+            "with --follow: serve only snapshots that met the job's conditions for a promotion");
 DECLARE_string(log_dir);  // glog's
 
 namespace antiphon {
@@ -33,31 +50,56 @@ constexpr char kProgram[] = "ps_export";
 constexpr char kAbout[] =
     "writes what serving needs of a snapshot: model.onnx, embeddings, signature.json\n"
     "  ps_export --snapshot=DIR --out=DIR [--precision=fp32|fp16|int8] [--min_score=X]\n"
+    "  ps_export --follow --snapshot=DIR --out=DIR    publishes what a running job commits\n"
     "  docs/formats.md says what is in the folder, docs/serving.md how to serve with it";
 
-Status Run(std::span<char* const> arguments) {
-  AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, {}));
+Status CheckFlags() {
   if (FLAGS_snapshot.empty() || FLAGS_out.empty()) {
     return InvalidArgumentError("expected --snapshot=DIR and --out=DIR");
   }
-  const std::optional<RowPrecision> precision = ParsePrecision(FLAGS_precision);
-  if (!precision.has_value()) {
+  if (!ParsePrecision(FLAGS_precision).has_value()) {
     return InvalidArgumentError("--precision=" + FLAGS_precision + ", expected fp32, fp16 or int8");
   }
-  InitLogging({.program = arguments[0],
-               .log_dir = FLAGS_log_dir,
-               .min_severity = FLAGS_log_dir.empty() ? google::WARNING : google::INFO});
-  PosixFileSystem fs;
-  SystemClock clock;
+  if (FLAGS_poll_ms < 1 || FLAGS_keep < 1 || FLAGS_max_steps < 0) {
+    return InvalidArgumentError(
+        "expected --poll_ms and --keep of at least 1, --max_steps of 0 or more");
+  }
+  if (!FLAGS_follow && (FLAGS_once || FLAGS_promoted_only)) {
+    return InvalidArgumentError("--once and --promoted_only go with --follow");
+  }
+  if (FLAGS_follow && !FLAGS_samples.empty()) {
+    return InvalidArgumentError("--samples goes with one version, not with --follow");
+  }
+  return Status();
+}
+
+Status Follow(FileSystem& fs, Clock& clock) {
+  FollowOptions options;
+  options.publisher.snapshots = WithoutTrailingSlash(FLAGS_snapshot);
+  options.publisher.out = WithoutTrailingSlash(FLAGS_out);
+  options.publisher.keep = static_cast<uint32_t>(FLAGS_keep);
+  options.publisher.rules = {.precision = *ParsePrecision(FLAGS_precision),
+                             .min_score = FLAGS_min_score,
+                             .promoted_only = FLAGS_promoted_only,
+                             .max_steps = static_cast<uint64_t>(FLAGS_max_steps)};
+  options.poll = std::chrono::milliseconds(FLAGS_poll_ms);
+  options.once = FLAGS_once;
+  Follower follower(options, fs, clock, std::cout);
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<SignalWatcher> signals,
+                      SignalWatcher::Start([&follower](int) { follower.Stop(); }));
+  return follower.Run({});
+}
+
+Status ExportOne(FileSystem& fs, Clock& clock) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<FrozenModel> model,
                       FrozenModel::Load(fs, FLAGS_snapshot));
   const Time start = clock.Now();
-  const std::string out = FLAGS_out.size() > 1 && FLAGS_out.ends_with('/')
-                              ? FLAGS_out.substr(0, FLAGS_out.size() - 1)
-                              : FLAGS_out;
-  AP_ASSIGN_OR_RETURN(
-      const Signature signature,
-      ExportModel(fs, *model, {.out = out, .precision = *precision, .min_score = FLAGS_min_score}));
+  const std::string out = WithoutTrailingSlash(FLAGS_out);
+  AP_ASSIGN_OR_RETURN(const Signature signature,
+                      ExportModel(fs, *model,
+                                  {.out = out,
+                                   .precision = *ParsePrecision(FLAGS_precision),
+                                   .min_score = FLAGS_min_score}));
   std::cout << out << ": " << VersionSummary(signature) << " as " << FLAGS_precision
             << ", written in " << FormatSeconds(SecondsBetween(start, clock.Now())) << "\n";
   if (signature.has_min_score()) {
@@ -68,6 +110,17 @@ Status Run(std::span<char* const> arguments) {
              : CheckParity(fs,
                            {.snapshot = model->folder(), .samples = FLAGS_samples, .version = out},
                            std::cout);
+}
+
+Status Run(std::span<char* const> arguments) {
+  AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, {}));
+  AP_RETURN_IF_ERROR(CheckFlags());
+  InitLogging({.program = arguments[0],
+               .log_dir = FLAGS_log_dir,
+               .min_severity = FLAGS_log_dir.empty() ? google::WARNING : google::INFO});
+  PosixFileSystem fs;
+  SystemClock clock;
+  return FLAGS_follow ? Follow(fs, clock) : ExportOne(fs, clock);
 }
 
 }  // namespace

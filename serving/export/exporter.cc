@@ -247,6 +247,8 @@ Status RemoveFolder(FileSystem& fs, const std::string& folder) {
     const std::string path = folder + "/" + name;
     AP_RETURN_IF_ERROR(fs.IsDirectory(path) ? RemoveFolder(fs, path) : fs.Remove(path));
   }
+  // What is in a folder is gone for good before the folder goes.
+  AP_RETURN_IF_ERROR(fs.SyncDirectory(folder));
   return fs.Remove(folder);
 }
 

@@ -41,6 +41,9 @@ std::string WhyNotAlike(const CommittedSnapshot& delta, const Signature& last,
   if (delta.transform_digest != last.transform_digest()) {
     return "what turns features into ids or numbers changed";
   }
+  if (last.min_score() != rules.min_score) {
+    return "the lowest score of a row that is served changed";
+  }
   for (const ServedTable& table : last.tables()) {
     if (table.precision() != ToProto(rules.precision)) {
       return "the precision changed";

@@ -35,6 +35,7 @@ std::string TableShapes(const Signature& signature);
 
 struct PublishRules {
   RowPrecision precision = RowPrecision::kFp32;
+  double min_score = 0;  // rows of a lower score are left out
   bool promoted_only = false;
   // Steps behind a version with all rows before there is another one.
   uint64_t max_steps = 64;

@@ -123,6 +123,7 @@ StatusOr<VersionLink> Publisher::Write(const Publication& next, const FrozenMode
   const Status status = ExportModel(fs_, model,
                                     {.out = folder,
                                      .precision = options_.rules.precision,
+                                     .min_score = options_.rules.min_score,
                                      .predecessor = is_step ? &last_.back() : nullptr})
                             .status();
   if (!status.ok()) {

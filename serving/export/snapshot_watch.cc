@@ -63,6 +63,9 @@ StatusOr<std::vector<CommittedSnapshot>> SnapshotWatch::Look() {
       continue;
     }
     StatusOr<std::optional<CommittedSnapshot>> found = Read(folder);
+    if (found.status().code() == StatusCode::kUnavailable) {
+      return found.status();  // the disk, at this moment
+    }
     if (!found.ok()) {
       LOG(WARNING) << "passed over: " << found.status();
       damaged_.insert(*version);
