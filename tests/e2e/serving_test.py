@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -102,10 +103,49 @@ class ServingTest(unittest.TestCase):
                 server.send_signal(signal.SIGTERM)
                 self.assertEqual(server.wait(timeout=30), 0)
 
+    def test_a_directory_is_followed_and_what_cannot_be_served_changes_nothing(self):
+        versions = self.dir / "versions"
+        number = json.loads((self.version / "signature.json").read_text())["version"]
+        shutil.copytree(self.version, versions / f"version-{number}")
+        (versions / "CURRENT").write_text(f"version-{number}\n")
+        with subprocess.Popen([BIN / "ps_score", f"--model={versions}", "--http=127.0.0.1:0",
+                               "--refresh_ms=20"], stdout=subprocess.PIPE, text=True) as server:
+            try:
+                address = f"127.0.0.1:{server.stdout.readline().rpartition(' ')[2].strip()}"
+                page = json.loads(run("ps_ctl", "served", f"--score={address}",
+                                      f"--versions={versions}", "-o", "json"))["served"]
+                self.assertEqual([line["version"] for line in page], [number, number])
+                self.assertEqual(page[0]["rows"], page[1]["rows"])
+                (versions / "CURRENT").write_text("version-999\n")
+                url = f"http://{address}"
+                health = self.wait_for(lambda: json.loads(self.get(url, "/healthz")),
+                                       lambda health: health["status"] == "behind")
+                self.assertIn("version-999", health["last_error"])
+                self.assertEqual(health["version"], number)
+                self.assertIn('failures_total{fault="missing"}', self.get(url, "/metrics"))
+                out = run("ps_ctl", "served", f"--score={address}", code=1)
+                self.assertIn("version-999", out)
+                (versions / "CURRENT").write_text(f"version-{number}\n")
+                self.wait_for(lambda: json.loads(self.get(url, "/healthz")),
+                              lambda health: health["status"] == "ok")
+            finally:
+                server.send_signal(signal.SIGTERM)
+                self.assertEqual(server.wait(timeout=30), 0)
+
+    def wait_for(self, look, is_there, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not is_there(found := look()):
+            self.assertLess(time.monotonic(), deadline, found)
+        return found
+
+    @staticmethod
+    def get(url, path):
+        with urllib.request.urlopen(url + path, timeout=30) as answer:
+            return answer.read().decode()
+
     def check_http(self, url):
         def get(path):
-            with urllib.request.urlopen(url + path, timeout=30) as answer:
-                return answer.read().decode()
+            return self.get(url, path)
 
         def post(body):
             request = urllib.request.Request(url + "/score", body.encode(), method="POST")
