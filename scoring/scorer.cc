@@ -119,6 +119,13 @@ const std::vector<std::vector<float>>& Scorer::Run() {
   return output_.logits;
 }
 
+void Scorer::Drop() {
+  if (read_labels_ == Labels::kIgnore) {
+    batch_.labels.swap(unknown_labels_);  // the builder knows of none and would free them
+  }
+  builder_->Start(batch_);
+}
+
 void Scorer::GatherRows(size_t column) {
   const TableId table = table_of_column_[column];
   const size_t dim = model_->plan().schema().tables(static_cast<int>(table)).dim();
@@ -133,7 +140,11 @@ void Scorer::GatherRows(size_t column) {
 
 void Scorer::FillContext() {
   if (read_labels_ == Labels::kIgnore) {
-    batch_.labels.assign(label_count_, std::vector<float>(batch_.rows, kUnknownLabel));
+    batch_.labels.swap(unknown_labels_);
+    batch_.labels.resize(label_count_);
+    for (std::vector<float>& labels : batch_.labels) {
+      labels.assign(batch_.rows, kUnknownLabel);
+    }
   }
   // Every row is a request of its own: rows are not compared.
   batch_.request.resize(batch_.rows);

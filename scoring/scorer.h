@@ -55,7 +55,7 @@ class Scorer {
   // What the model is given of those rows; valid until the next call.
   StepInput Gather();
   // Forgets the rows that were added.
-  void Drop() { builder_->Start(batch_); }
+  void Drop();
   // What the rows of the last Run were to be, with Labels::kRead; all unknown otherwise.
   const TaskTargets& targets() const { return runner_->targets(); }
 
@@ -81,6 +81,7 @@ class Scorer {
   std::vector<TableId> table_of_column_;
 
   Batch batch_;
+  std::vector<std::vector<float>> unknown_labels_;  // memory for those of the batch
   std::vector<std::vector<uint32_t>> row_of_value_;
   std::vector<std::vector<float>> rows_;  // by table
   std::vector<std::span<const float>> row_spans_;

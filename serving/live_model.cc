@@ -43,7 +43,7 @@ StatusOr<std::unique_ptr<LiveModel>> LiveModel::Open(const LiveModelOptions& opt
   }
   {
     MutexLock lock(live->mu_);
-    live->Describe(*model, clock.WallSeconds() * 1000);
+    live->Describe(*model, clock.WallMs());
   }
   live->newest_ = std::make_unique<LivePointer<ServedModel>>(std::move(model));
   return live;
@@ -93,7 +93,7 @@ StatusOr<bool> LiveModel::MoveTo(const std::string& current) {
   if (options_.accept != nullptr) {
     AP_RETURN_IF_ERROR(options_.accept(*model).WithContext(model->folder()));
   }
-  const int64_t visible_ms = clock_.WallSeconds() * 1000;
+  const int64_t visible_ms = clock_.WallMs();
   AgeHistogram freshness;
   for (const VersionLink& link : chain) {
     if (link.signature.version() > held->signature().version()) {

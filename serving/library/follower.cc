@@ -22,16 +22,17 @@ struct Follower::Inside {
   Mutex mu;  // held while a model becomes a version
   std::shared_ptr<const ModelFace> face AP_GUARDED_BY(mu);
   const TrainingPlan* plan AP_GUARDED_BY(mu) = nullptr;  // that `face` is of
-  std::unique_ptr<LivePointer<Version>> versions;        // set once
+  std::unique_ptr<LivePointer<Version>> versions;        // set once, by Open
   std::unique_ptr<ModelRefresh> refresh;                 // last: it uses the others
 
-  std::shared_ptr<const Version> MakeVersion() AP_EXCLUDES(mu);
+  std::shared_ptr<const Version> MakeVersion(std::shared_ptr<const ServedModel> model)
+      AP_REQUIRES(mu);
+  // Has callers see the newest model, where they do not yet.
   void Publish() AP_EXCLUDES(mu);
 };
 
-std::shared_ptr<const Version> Follower::Inside::MakeVersion() {
-  MutexLock lock(mu);
-  std::shared_ptr<const ServedModel> model = live->newest().newest();
+std::shared_ptr<const Version> Follower::Inside::MakeVersion(
+    std::shared_ptr<const ServedModel> model) {
   if (plan != &model->plan()) {
     // LiveModel has asked for the same before it served the model.
     face = std::make_shared<const ModelFace>(MakeFace(*model).value());
@@ -44,10 +45,14 @@ std::shared_ptr<const Version> Follower::Inside::MakeVersion() {
 }
 
 void Follower::Inside::Publish() {
-  std::shared_ptr<const Version> version = MakeVersion();
   MutexLock lock(mu);
-  if (version->number() != versions->newest()->number()) {
-    versions->Publish(std::move(version));
+  std::shared_ptr<const ServedModel> model = live->newest().newest();
+  if (versions == nullptr) {
+    versions = std::make_unique<LivePointer<Version>>(MakeVersion(std::move(model)));
+  } else if (versions->newest()->inside_->model != model) {
+    versions->Publish(MakeVersion(std::move(model)));
+  } else {
+    versions->LetGo();
   }
 }
 
@@ -66,7 +71,7 @@ std::unique_ptr<Follower> Follower::Open(const std::string& directory, int refre
     return nullptr;
   }
   inside->live = *std::move(live);
-  inside->versions = std::make_unique<LivePointer<Version>>(inside->MakeVersion());
+  inside->Publish();
   if (refresh_ms > 0) {
     Inside* all = inside.get();
     inside->refresh =

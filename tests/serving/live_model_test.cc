@@ -237,7 +237,7 @@ TEST_F(LiveModelTest, WhatIsNotAcceptedIsNotServed) {
 }
 
 TEST_F(LiveModelTest, FreshnessIsFromTheEventToWhenItIsServed) {
-  const int64_t start = clock_.WallSeconds() * 1000;
+  const int64_t start = clock_.WallMs();
   const VersionLink full = maker_.Full({.number = 1,
                                         .stamp = 1,
                                         .rows = {1},

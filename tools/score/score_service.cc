@@ -145,7 +145,7 @@ StatusOr<std::string> ScoreService::ScoreBy(Seat& seat, std::string_view body, s
 }
 
 std::string ScoreService::Health() const {
-  return ServingHealth(model_.Report(), clock_.WallSeconds() * 1000);
+  return ServingHealth(model_.Report(), clock_.WallMs());
 }
 
 std::string ScoreService::Metrics() {
@@ -165,7 +165,7 @@ std::string ScoreService::Metrics() {
                     "requests that could not be answered");
     out << "antiphon_score_failures_total " << failures_ << "\n";
   }
-  out << ServingMetrics(model_.Report(), clock_.WallSeconds() * 1000);
+  out << ServingMetrics(model_.Report(), clock_.WallMs());
   return out.str();
 }
 

@@ -196,7 +196,7 @@ CtlExit ShowServed(const ServedOptions& options, FileSystem& fs, Clock& clock, s
     add(server, AskServer(server, options.timeout));
   }
   for (const std::string& directory : options.directories) {
-    add(directory, LookAt(fs, directory, clock.WallSeconds() * 1000));
+    add(directory, LookAt(fs, directory, clock.WallMs()));
   }
   WriteServedPage(lines, options.format, out);
   if (std::ranges::none_of(lines, &ServedLine::reached)) {
