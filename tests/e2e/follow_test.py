@@ -1,4 +1,5 @@
 """An exporter that follows a job, is killed again and again, and ends with what the job has."""
+import fcntl
 import json
 import os
 import pathlib
@@ -44,6 +45,10 @@ class FollowTest(unittest.TestCase):
         self.exporter = subprocess.Popen(self.arguments(), stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
 
+    def is_locked(self):
+        inode = os.stat(self.out / "LOCK").st_ino
+        return f":{inode} " in pathlib.Path("/proc/locks").read_text(encoding="ascii")
+
     def current(self):
         try:
             return int((self.out / "CURRENT").read_text(encoding="ascii").split("-")[1])
@@ -75,44 +80,52 @@ class FollowTest(unittest.TestCase):
             self.follow()
         self.assertEqual(self.trainer.wait(timeout=60), 0)
 
-        refused = run(*self.arguments("--once"))
-        self.assertNotEqual(refused.returncode, 0)
-        self.assertIn("another exporter publishes", refused.stderr)
         until(lambda: self.current() == self.newest_snapshot(), "the newest snapshot")
+        until(self.is_locked, "the last exporter to have begun")
         self.exporter.send_signal(signal.SIGTERM)
         self.assertEqual(self.exporter.wait(timeout=60), 0)
 
         self.assertEqual(run(*self.arguments("--once")).stdout, "")  # nothing was left to do
-        served = run(BIN / "ps_score", f"--model={self.out}", f"--samples={self.dir}/eval.csv")
-        trained = run(BIN / "ps_train", f"--restore={self.dir}/snapshots",
-                      f"--score={self.dir}/eval.csv")
-        self.assertEqual(served.returncode, 0, served.stderr)
-        self.assertEqual(served.stdout, trained.stdout)
+        self.assert_serves_what_was_trained()
         self.assertEqual(list(self.out.glob("*.tmp")), [])
 
-    def test_deltas_become_steps(self):
-        self.snapshot("every_samples: 8000 deltas_between_full: 9 keep: 9")
+    def test_deltas_become_steps_one_after_the_other(self):
+        self.snapshot("every_samples: 3000 deltas_between_full: 100 keep: 9")
         done = run(BIN / "ps_train", f"--job={self.job}", f"--snapshot_dir={self.dir}/snapshots",
-                   "--set", "eval_input_path=[]", "--quiet")
+                   "--set", "eval_input_path=[]", "--set", "data_config.num_epochs=3", "--quiet")
         self.assertEqual(done.returncode, 0, done.stderr)
-        last_delta = self.newest_snapshot() - 1  # the one at the end is full
+        deltas = range(2, min(self.newest_snapshot(), 10))  # the first and the last are full
+        self.assertGreater(len(deltas), 1)
         aside = self.dir / "aside"
         aside.mkdir()
-        for version in range(2, last_delta + 2):
+        for version in range(2, self.newest_snapshot() + 1):
             shutil.move(self.dir / "snapshots" / f"snapshot-{version}", aside)
         self.assertEqual(run(*self.arguments("--once")).returncode, 0)
-        for version in range(2, last_delta + 1):
+        for version in deltas:
             shutil.move(aside / f"snapshot-{version}", self.dir / "snapshots")
-            done = run(*self.arguments("--once"))
+        done = run(*self.arguments("--once"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for version in deltas:
             self.assertRegex(done.stdout, rf"version-{version}: .* rows changed and 0 went, ")
             step = self.signature(version)["step"]
             self.assertEqual((step["base"], step["sequence"], step["predecessor"]),
                              ("1", str(version - 1), str(version - 1)))
-        self.assertGreater(last_delta, 2)
+        self.assert_serves_what_was_trained()
+
+    def assert_serves_what_was_trained(self):
         served = run(BIN / "ps_score", f"--model={self.out}", f"--samples={self.dir}/eval.csv")
+        self.assertEqual(served.returncode, 0, served.stderr)
         trained = run(BIN / "ps_train", f"--restore={self.dir}/snapshots",
                       f"--score={self.dir}/eval.csv")
         self.assertEqual(served.stdout, trained.stdout)
+
+    def test_two_exporters_never_write_to_one_directory(self):
+        self.out.mkdir()
+        with open(self.out / "LOCK", "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            refused = run(*self.arguments("--once"))
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("another exporter publishes", refused.stderr)
 
 
 if __name__ == "__main__":
