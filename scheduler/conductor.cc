@@ -30,6 +30,7 @@ StatusOr<RegisterReply> Conductor::RegisterNode(const RegisterRequest& request, 
                                                 Time now, Joining joining) {
   RegisterReply reply;
   reply.set_cluster_id(options_.cluster_id);
+  reply.set_scheduler_epoch(scheduler_epoch_);
   reply.set_heartbeat_ms(static_cast<uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(options_.heartbeat).count()));
   if (request.role() == ROLE_CONTROL) {
@@ -74,6 +75,7 @@ StatusOr<HeartbeatReply> Conductor::Heartbeat(HeartbeatRequest& request, Incarna
     }
   }
   HeartbeatReply reply;
+  reply.set_scheduler_epoch(scheduler_epoch_);
   if (node->may_leave()) {
     reply.set_drain(true);
   }
@@ -447,9 +449,9 @@ void Conductor::ReplayEnd(const JournalEnd& end, Time then) {
   }
 }
 
-void Conductor::GoOn(uint64_t scheduler_epoch, Time grace_until) {
-  members_.Forgive(grace_until);
-  clock_.OutrankVersions(scheduler_epoch);
+void Conductor::OutrankSchedulersBefore(uint64_t epoch) {
+  scheduler_epoch_ = epoch;
+  clock_.OutrankVersions(epoch);
 }
 
 double Conductor::TrainingSeconds(Time now) const {

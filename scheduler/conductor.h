@@ -82,9 +82,11 @@ class Conductor {
 
   // Makes a change that was noted at `then`; nothing for records that are none of the conductor's.
   Status Replay(const JournalRecord& record, Time then);
-  // All records are replayed: nobody is silent before `grace_until`, and lanes believe what this
-  // scheduler, the `scheduler_epoch`-th, says of the clock's members.
-  void GoOn(uint64_t scheduler_epoch, Time grace_until);
+  // This is the epoch-th scheduler of its journal, and says so to nodes, which do not listen to
+  // earlier ones any more. Lanes believe it rather than those what it says of the clock's members.
+  void OutrankSchedulersBefore(uint64_t epoch);
+  // All records are replayed: nobody is silent before `grace_until`.
+  void GoOn(Time grace_until) { members_.Forgive(grace_until); }
   // From now on changes are told to `journal`, which outlives this.
   void Record(JournalSink& journal) { journal_ = &journal; }
 
@@ -154,6 +156,7 @@ class Conductor {
   JournalSink* journal_ = nullptr;
   std::set<size_t> closed_;  // evaluation stages, by ordinal, whose numbers are known
   bool suspended_ = false;
+  uint64_t scheduler_epoch_ = 0;  // 0: there is no journal to count by
   std::map<PartitionId, HeardOfStream> streams_;
   std::optional<Time> training_began_;
   std::optional<Time> training_ended_;

@@ -114,8 +114,9 @@ Status Scheduler::GoOn(const std::vector<JournalRecord>& records, const JournalS
     const int64_t ago = record.has_end() ? 0 : std::max<int64_t>(0, wall - record.wall_seconds());
     AP_RETURN_IF_ERROR(job_.Replay(record, now - std::chrono::seconds(ago)));
   }
+  job_.OutrankSchedulersBefore(before.scheduler_epoch);
   if (!records.empty()) {
-    job_.GoOn(before.scheduler_epoch, now + options_.restart_grace);
+    job_.GoOn(now + options_.restart_grace);
     AP_RETURN_IF_ERROR(cluster_.GoOn(before));
     if (!cluster_.ready()) {
       job_.Suspend();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/logging.h"
 #include "common/base/text.h"
 
 namespace antiphon {
@@ -107,8 +108,25 @@ void SchedulerLink::OnReply(CallId call, const Status& status, const Message& re
     }
     return;
   }
-  last_heard_ = clock_.Now();
   registered_ ? OnHeartbeat(reply) : OnRegistered(reply);
+}
+
+// A scheduler that has a journal counts the schedulers of it, itself included. An earlier one can
+// still be there when it was cut off, or when its journal was copied and its lock was not.
+Status SchedulerLink::CheckNotOutranked(uint64_t scheduler_epoch) {
+  if (scheduler_epoch >= scheduler_epoch_) {
+    scheduler_epoch_ = scheduler_epoch;
+    last_heard_ = clock_.Now();
+    outranked_ = Status();
+    return Status();
+  }
+  const bool is_news = outranked_.ok();
+  outranked_ = UnavailableError(
+      "scheduler " + std::to_string(scheduler_epoch) + " of this job answers, but scheduler " +
+      std::to_string(scheduler_epoch_) +
+      " has been heard: two of them run, nothing that the earlier one says is done; stop it");
+  LOG_IF(WARNING, is_news) << outranked_;
+  return outranked_;
 }
 
 bool SchedulerLink::IsTransient(const Status& status) const {
@@ -123,7 +141,8 @@ void SchedulerLink::OnSilence(const Status& status) {
   if (now - last_heard_ >= allowed) {
     End(UnavailableError("scheduler " + options_.scheduler_address + " has not answered for " +
                          FormatSeconds(SecondsBetween(last_heard_, now)) +
-                         (registered_ ? "" : ", is it running?") + " (" + status.message() + ")"));
+                         (registered_ ? "" : ", is it running?") + " (" +
+                         (outranked_.ok() ? status : outranked_).message() + ")"));
     return;
   }
   next_call_at_ = std::max(next_call_at_, now + kRegisterAgainAfter);
@@ -135,6 +154,8 @@ void SchedulerLink::OnRegistered(const Message& reply) {
     End(parsed.WithContext("scheduler " + options_.scheduler_address));
     return;
   }
+  scheduler_epoch_ = registration_.scheduler_epoch();
+  last_heard_ = clock_.Now();
   registered_ = true;
   rpc_.SetCluster(registration_.cluster_id(), 0);
   next_call_at_ = clock_.Now();
@@ -145,6 +166,10 @@ void SchedulerLink::OnHeartbeat(const Message& message) {
   const Status parsed = ParseMeta(message, reply);
   if (!parsed.ok()) {
     End(parsed.WithContext("scheduler " + options_.scheduler_address));
+    return;
+  }
+  if (const Status status = CheckNotOutranked(reply.scheduler_epoch()); !status.ok()) {
+    OnSilence(status);
     return;
   }
   job_state_ = reply.state();

@@ -2,7 +2,8 @@
 // and learns from the answers when the job is over.
 //
 // It has no thread: Poll does what is due. A scheduler that is silent for too long, or that refuses
-// us, ends the link with a status that names it. Owned by one thread together with its endpoint.
+// us, ends the link with a status that names it. What a scheduler says that another one has come
+// after is as if it had not been said. Owned by one thread together with its endpoint.
 #pragma once
 
 #include <functional>
@@ -65,6 +66,7 @@ class SchedulerLink final : private ReplyHandler {
   void OnRegistered(const Message& reply);
   void OnHeartbeat(const Message& message);
   void OnSilence(const Status& status);
+  Status CheckNotOutranked(uint64_t scheduler_epoch);
   void End(const Status& result);
   bool IsTransient(const Status& status) const;
 
@@ -81,6 +83,8 @@ class SchedulerLink final : private ReplyHandler {
   RegisterReply registration_;
   JobState job_state_ = JOB_WAITING;
   uint64_t view_epoch_ = 0;
+  uint64_t scheduler_epoch_ = 0;  // the highest that was heard
+  Status outranked_;              // why what was heard last counts for nothing; Ok: it counts
   bool may_leave_ = false;
   bool ended_ = false;
   Status result_;

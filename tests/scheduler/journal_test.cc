@@ -163,6 +163,23 @@ TEST(SchedulerJournalTest, NothingIsForgottenWhenTheJournalIsThinnedOut) {
   EXPECT_EQ(cluster.LeaseTo(1)->lease_epoch(), second->lease_epoch());
 }
 
+TEST(SchedulerJournalTest, EachSchedulerSaysWhichOneItIs) {
+  SchedulerOptions options;
+  options.journal_path = "/journal";
+  SchedulerCluster cluster(options);
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  cluster.Run(seconds(1));
+  EXPECT_EQ(cluster.LastBeat(1)->scheduler_epoch(), 1u);
+
+  cluster.Kill();
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(seconds(1));
+
+  EXPECT_EQ(cluster.LastBeat(1)->scheduler_epoch(), 2u);
+  EXPECT_EQ(cluster.RegisterWorker(3)->scheduler_epoch(), 2u);
+}
+
 TEST(SchedulerJournalTest, LanesBelieveTheNewSchedulersClock) {
   SchedulerCluster cluster(WithJournal());
   ASSERT_TRUE(cluster.Start().ok());

@@ -39,6 +39,7 @@ class FakeScheduler final : public RequestHandler {
       reply.set_node(4);
       reply.set_cluster_id(77);
       reply.set_heartbeat_ms(1000);
+      reply.set_scheduler_epoch(heartbeat_reply.scheduler_epoch());
       rpc_.Reply(RpcNode::AddressOf(request), reply, {});
       return;
     }
@@ -181,6 +182,48 @@ TEST_F(SchedulerLinkTest, EndsWithTheJob) {
       EXPECT_THAT(link_->result().message(), HasSubstr("server 1 is gone"));
     }
   }
+}
+
+TEST_F(SchedulerLinkTest, DoesNothingThatAnEarlierSchedulerSays) {
+  FakeScheduler scheduler(transport_, clock_);
+  scheduler.heartbeat_reply.set_state(JOB_RUNNING);
+  scheduler.heartbeat_reply.set_scheduler_epoch(2);
+  MakeLink();
+  Run(seconds(3), &scheduler);
+  scheduler.heartbeat_reply.set_scheduler_epoch(3);
+  Run(seconds(3), &scheduler);
+
+  scheduler.heartbeat_reply.set_scheduler_epoch(2);
+  scheduler.heartbeat_reply.set_state(JOB_STOPPED);
+  scheduler.heartbeat_reply.set_view_epoch(9);
+  scheduler.heartbeat_reply.set_drain(true);
+  Run(seconds(50), &scheduler);
+
+  EXPECT_FALSE(link_->ended());
+  EXPECT_EQ(link_->job_state(), JOB_RUNNING);
+  EXPECT_EQ(link_->view_epoch(), 0u);
+  EXPECT_FALSE(link_->may_leave());
+
+  scheduler.heartbeat_reply.set_scheduler_epoch(3);
+  scheduler.heartbeat_reply.set_state(JOB_RUNNING);
+  Run(seconds(20), &scheduler);
+  EXPECT_FALSE(link_->ended());
+  EXPECT_EQ(link_->view_epoch(), 9u) << "the later one is listened to";
+}
+
+TEST_F(SchedulerLinkTest, AnEarlierSchedulerIsNoSignOfLife) {
+  FakeScheduler scheduler(transport_, clock_);
+  scheduler.heartbeat_reply.set_scheduler_epoch(2);
+  MakeLink();
+  Run(seconds(3), &scheduler);
+
+  scheduler.heartbeat_reply.set_scheduler_epoch(1);
+  Run(seconds(65), &scheduler);
+
+  ASSERT_TRUE(link_->ended());
+  EXPECT_EQ(link_->result().code(), StatusCode::kUnavailable);
+  EXPECT_THAT(link_->result().message(),
+              HasSubstr("scheduler 1 of this job answers, but scheduler 2 has been heard"));
 }
 
 TEST_F(SchedulerLinkTest, EndsWhenItIsRefused) {
