@@ -19,6 +19,7 @@
 #include "common/base/clock.h"
 #include "common/base/types.h"
 #include "proto/cluster.pb.h"
+#include "proto/journal_leases.pb.h"
 
 namespace antiphon {
 
@@ -58,6 +59,10 @@ class ClockGroup {
   size_t size() const { return members_.size(); }
   uint64_t version() const { return version_; }
   SetMembersRequest ToRequest() const;
+
+  // The members, and back (scheduler/leases_state.cc); the version stays this group's own.
+  void Save(Time now, LeasesState* out) const;
+  void Load(const LeasesState& state, Time then);
 
  private:
   struct Training {

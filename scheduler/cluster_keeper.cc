@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/ckpt/snapshot_chain.h"
 #include "scheduler/cluster_view.h"
+#include "scheduler/journal_thinning.h"
 #include "scheduler/restore_check.h"
 
 namespace antiphon {
@@ -36,7 +37,7 @@ std::vector<const Node*> Seated(const Membership& members) {
 }  // namespace
 
 void ClusterKeeper::NoteSnapshot(const std::string& folder) {
-  if (snapshots_.size() == kMaxSnapshots) {
+  if (snapshots_.size() == kSnapshotsInJournal) {
     snapshots_.pop_front();
   }
   snapshots_.push_back(folder);

@@ -94,7 +94,6 @@ class ClusterKeeper {
   const MoveLog& moves() const { return moves_; }
 
  private:
-  static constexpr size_t kMaxSnapshots = 8;
   // After a move that was given up.
   static constexpr Duration kMoveAgainAfter = std::chrono::seconds(5);
 

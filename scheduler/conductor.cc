@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/logging.h"
+#include "scheduler/leases_state.h"
 #include "scheduler/plan_growth.h"
 
 namespace antiphon {
@@ -434,6 +435,10 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
     case JournalRecord::kEnd:
       ReplayEnd(record.end(), then);
       return Status();
+    case JournalRecord::CHANGE_NOT_SET: {
+      AP_ASSIGN_OR_RETURN(const LeasesState leases, LeasesOf(record));
+      return LoadLeases(leases, then);
+    }
     default:
       return Status();
   }

@@ -87,6 +87,9 @@ class Conductor {
   void OutrankSchedulersBefore(uint64_t epoch);
   // All records are replayed: nobody is silent before `grace_until`.
   void GoOn(Time grace_until) { members_.Forgive(grace_until); }
+  // What takes the place of all leases and reports so far, and of what they measured, for Replay.
+  // Only once there is a book.
+  std::vector<JournalRecord> Sums(Time now) const;
   // From now on changes are told to `journal`, which outlives this.
   void Record(JournalSink& journal) { journal_ = &journal; }
 
@@ -140,6 +143,8 @@ class Conductor {
   void NodeGone(const Node& node, const std::string& how);
   void Note(JournalRecord record);
   void ReplayEnd(const JournalEnd& end, Time then);
+  LeasesState SaveLeases(Time now) const;
+  Status LoadLeases(const LeasesState& state, Time then);
   void WorkerGone(const Node& worker);
 
   ConductorOptions options_;

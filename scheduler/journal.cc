@@ -83,14 +83,16 @@ void Journal::Note(JournalRecord record) {
   bytes_ += framed.size();
 }
 
-Status Journal::Thin(MetricsState measured, int64_t ages_since_seconds) {
+Status Journal::Thin(std::vector<JournalRecord> sums) {
   AP_RETURN_IF_ERROR(status_);
   AP_ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(fs_, path_, kMaxBytes));
   size_t good = 0;
   AP_ASSIGN_OR_RETURN(std::vector<JournalRecord> records, ParseRecords(path_, bytes, good));
   bytes.clear();
-  for (const JournalRecord& record :
-       ThinOut(std::move(records), std::move(measured), ages_since_seconds)) {
+  for (JournalRecord& record : sums) {
+    record.set_wall_seconds(clock_.WallSeconds());
+  }
+  for (const JournalRecord& record : ThinOut(std::move(records), std::move(sums))) {
     bytes += EventRecord(record.SerializeAsString());
   }
   AP_RETURN_IF_ERROR(WriteFileAtomically(fs_, path_, bytes));

@@ -47,9 +47,9 @@ class Journal final : public JournalSink {
   const Status& status() const { return status_; }
 
   uint64_t bytes() const { return bytes_; }
-  // Leaves out what the sums of all reports so far make superfluous (ThinOut). On an error the
+  // Leaves out what the sums of all leases and reports so far make superfluous. On an error the
   // journal is as it was, or, when status() says so too, lost.
-  Status Thin(MetricsState measured, int64_t ages_since_seconds);
+  Status Thin(std::vector<JournalRecord> sums);
 
  private:
   Journal(FileSystem& fs, Clock& clock, std::string path, std::unique_ptr<WritableFile> file,

@@ -24,6 +24,7 @@
 
 #include "common/base/status.h"
 #include "common/base/types.h"
+#include "proto/journal_leases.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
 
@@ -108,6 +109,11 @@ class LeaseBook {
   uint32_t partitions_done() const { return partitions_done_; }
   std::vector<PartitionProgress> Progress() const;
 
+  // All of it, and back (scheduler/leases_state.cc). kDataLoss: it is of another plan, or
+  // contradicts itself; the book is then of no use.
+  LeaseBookState Save() const;
+  Status Load(const LeaseBookState& state);
+
  private:
   void Advance(Entry& entry, uint64_t position, uint64_t records);
   void EndPartition(Entry& entry);
@@ -116,6 +122,7 @@ class LeaseBook {
   void OpenStage();
   void OpenFirstStage();
   bool TrainingFollows(size_t stage) const;
+  void LoadEntry(PartitionId partition, const LeaseEntryState& state);
 
   std::vector<Entry> entries_;
   std::vector<std::vector<PartitionId>> stages_;

@@ -323,8 +323,7 @@ void Scheduler::Advance(Time now) {
 
 void Scheduler::ThinJournal() {
   const uint64_t before = journal_->bytes();
-  if (const Status status = journal_->Thin(job_.metrics()->Save(), snapshots_.CutSeconds());
-      !status.ok()) {
+  if (const Status status = journal_->Thin(job_.Sums(clock_.Now())); !status.ok()) {
     LOG(WARNING) << "the journal keeps its " << before << " bytes: " << status;
   } else {
     LOG(INFO) << "the journal had " << before << " bytes and has " << journal_->bytes();

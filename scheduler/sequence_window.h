@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <set>
+#include <utility>
 
 namespace antiphon {
 
@@ -23,6 +24,14 @@ class SequenceWindow {
       base_ = *above_.begin();
       above_.erase(above_.begin());
     }
+  }
+
+  // All that was seen, and back.
+  uint64_t seen_through() const { return base_; }
+  const std::set<uint64_t>& seen_beyond() const { return above_; }
+  void Load(uint64_t seen_through, std::set<uint64_t> seen_beyond) {
+    base_ = seen_through;
+    above_ = std::move(seen_beyond);
   }
 
  private:

@@ -34,6 +34,10 @@ DEFINE_bool(check_job, false, "check the job, print it with its defaults, and ex
 DEFINE_uint32(servers, 1, "servers");
 DEFINE_uint32(workers, 1, "workers");
 DEFINE_uint32(lanes, 1, "lanes of each server");
+DEFINE_uint64(
+    memory_limit_mb, 0,
+    "MiB that rows, indexes and dense blocks of each server may take; near it new ids are admitted "
+    "less and rows with the lowest scores go; 0: no limit");
 DEFINE_uint32(compute_threads, 0, "threads of each worker; 0: the cores, divided by the workers");
 DEFINE_string(gemm, "auto", "matrix library: auto, eigen, openblas or onednn");
 DEFINE_string(snapshot_dir, "", "folder for the snapshot at the end; empty: none is written");
@@ -67,6 +71,7 @@ constexpr char kAbout[] =
     "  ps_train --score=ROWS.csv --restore=DIR [--catalogue=TEXTS.csv,AVATARS.csv]\n"
     "  --set=path.to.field=value changes a field of the job; may be given many times\n"
     "  without --log_dir only warnings and errors are logged, on standard error";
+constexpr uint64_t kMaxMemoryMb = uint64_t{1} << 30;
 constexpr Duration kLookForSignalsEvery = std::chrono::milliseconds(100);
 
 Status CheckCount(const std::string& flag, uint32_t value, uint32_t min, uint32_t max) {
@@ -95,6 +100,10 @@ Status CheckFlags() {
   AP_RETURN_IF_ERROR(CheckCount("servers", FLAGS_servers, 1, 64));
   AP_RETURN_IF_ERROR(CheckCount("workers", FLAGS_workers, 1, 64));
   AP_RETURN_IF_ERROR(CheckCount("lanes", FLAGS_lanes, 1, 64));
+  if (FLAGS_memory_limit_mb > kMaxMemoryMb) {
+    return InvalidArgumentError("--memory_limit_mb=" + std::to_string(FLAGS_memory_limit_mb) +
+                                ", expected at most " + std::to_string(kMaxMemoryMb));
+  }
   return CheckCount("compute_threads", FLAGS_compute_threads, 0, 256);
 }
 
@@ -112,6 +121,7 @@ LocalClusterOptions OptionsFromFlags(const Job& job) {
   }
   options.servers = FLAGS_servers;
   options.lanes = FLAGS_lanes;
+  options.memory_limit = FLAGS_memory_limit_mb << 20;
   options.job_digest = JobDigest(job);
   options.seed = uint64_t{random()} << 32 | random();
   options.listen_address = [](const std::string& name) { return "mem://" + name; };

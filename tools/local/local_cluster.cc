@@ -17,6 +17,7 @@ ServerOptions ServerOptionsFor(const LocalClusterOptions& options, uint32_t serv
         options.listen_address("server" + std::to_string(server) + ".lane" + std::to_string(lane)));
   }
   out.incarnation = Mix64(options.seed, 1000 + server) | 1;
+  out.memory_limit = options.memory_limit;
   out.host = "this process";
   out.pid = getpid();
   return out;

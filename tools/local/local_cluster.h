@@ -25,7 +25,8 @@ namespace antiphon {
 struct LocalClusterOptions {
   SchedulerOptions scheduler;  // listen_address, servers and workers_expected are filled in
   uint32_t servers = 1;
-  uint32_t lanes = 1;  // of each server
+  uint32_t lanes = 1;         // of each server
+  uint64_t memory_limit = 0;  // of each server, in bytes; 0: none
   uint64_t job_digest = 0;
   uint64_t seed = 0;  // of incarnations and the cluster's id: random, except in tests
   // The address that an endpoint of this name listens at, such as "mem://NAME".
