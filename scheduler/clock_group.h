@@ -19,7 +19,7 @@
 #include "common/base/clock.h"
 #include "common/base/types.h"
 #include "proto/cluster.pb.h"
-#include "proto/journal_leases.pb.h"
+#include "proto/journal_state.pb.h"
 
 namespace antiphon {
 
@@ -60,7 +60,7 @@ class ClockGroup {
   uint64_t version() const { return version_; }
   SetMembersRequest ToRequest() const;
 
-  // The members, and back (scheduler/leases_state.cc); the version stays this group's own.
+  // The members, and back (scheduler/journal_state.cc); the version stays this group's own.
   void Save(Time now, LeasesState* out) const;
   void Load(const LeasesState& state, Time then);
 

@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/ckpt/snapshot_chain.h"
 #include "scheduler/cluster_view.h"
+#include "scheduler/journal_state.h"
 #include "scheduler/journal_thinning.h"
 #include "scheduler/restore_check.h"
 
@@ -48,6 +49,8 @@ Status ClusterKeeper::GoOn(const JournalSummary& before) {
   view_.set_epoch(before.last_view_epoch);
   whole_ = ServersOf(view_);
   goes_back_ = before.goes_back;
+  recoveries_.Load(before.history, clock_.Now(), clock_.WallSeconds());
+  moves_.Load(before.history, clock_.Now(), clock_.WallSeconds());
   was_ready_ = before.whole.lanes_size() > 0;
   ready_ = was_ready_ && before.ready_epoch == before.last_view_epoch;
   may_have_adopted_ = was_ready_;
@@ -69,6 +72,7 @@ void ClusterKeeper::Rebuild() {
 
 StatusOr<ClusterKeeper::News> ClusterKeeper::Advance(const Membership& members,
                                                      const TrainingPlan* plan, bool may_move) {
+  NoteHistory();
   if (NoticeLosses(members)) {
     return News::kLost;
   }
@@ -340,6 +344,18 @@ void ClusterKeeper::GiveUpMove(const std::string& why) {
   } else if (const Status status = lanes_.Connect(view_); !status.ok()) {
     LOG(WARNING) << status;
   }
+}
+
+void ClusterKeeper::NoteHistory() {
+  const bool of_recoveries = recoveries_.log().TakeNews();
+  const bool of_moves = moves_.log().TakeNews();
+  if (journal_ == nullptr || !(of_recoveries || of_moves)) {
+    return;
+  }
+  JournalStateRecord state;
+  recoveries_.log().Describe(state.mutable_history()->mutable_recoveries());
+  moves_.log().Describe(state.mutable_history()->mutable_moves());
+  journal_->Note(RecordOf(state));
 }
 
 // What comes too late does no harm: a lane that forgot reads again.

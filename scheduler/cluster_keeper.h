@@ -115,6 +115,7 @@ class ClusterKeeper {
   void Flip(const TrainingPlan& plan);
   void GiveUpMove(const std::string& why);
   void ForgetAdopted();
+  void NoteHistory();
 
   const ClusterKeeperOptions options_;
   RpcNode& rpc_;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/logging.h"
-#include "scheduler/leases_state.h"
+#include "scheduler/journal_state.h"
 #include "scheduler/plan_growth.h"
 
 namespace antiphon {
@@ -436,8 +436,9 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
       ReplayEnd(record.end(), then);
       return Status();
     case JournalRecord::CHANGE_NOT_SET: {
-      AP_ASSIGN_OR_RETURN(const LeasesState leases, LeasesOf(record));
-      return LoadLeases(leases, then);
+      AP_ASSIGN_OR_RETURN(const std::optional<JournalStateRecord> state, StateOf(record));
+      return state.has_value() && state->has_leases() ? LoadLeases(state->leases(), then)
+                                                      : Status();
     }
     default:
       return Status();

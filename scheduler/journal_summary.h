@@ -8,6 +8,7 @@
 
 #include "common/base/status.h"
 #include "proto/journal.pb.h"
+#include "proto/journal_state.pb.h"
 
 namespace antiphon {
 
@@ -24,6 +25,7 @@ struct JournalSummary {
   uint64_t ready_epoch = 0;              // of the newest view that was ready
   uint64_t last_view_epoch = 0;          // used up, perhaps by a view that was never ready
   std::vector<JournalRecord> snapshots;  // complete ones, the newest last
+  ClusterHistory history;
 };
 
 // kDataLoss: these are no records of a scheduler.

@@ -2,16 +2,23 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
-#include "scheduler/leases_state.h"
+#include "scheduler/journal_state.h"
 
 namespace antiphon {
 namespace {
 
 bool IsInSums(const JournalRecord& record) {
-  return record.has_lease() || record.has_report() || record.has_measured() ||
-         LeasesOf(record).ok();
+  const StatusOr<std::optional<JournalStateRecord>> state = StateOf(record);
+  const bool has_leases = state.ok() && state->has_value() && (*state)->has_leases();
+  return record.has_lease() || record.has_report() || record.has_measured() || has_leases;
+}
+
+bool HasHistory(const JournalRecord& record) {
+  const StatusOr<std::optional<JournalStateRecord>> state = StateOf(record);
+  return state.ok() && state->has_value() && (*state)->has_history();
 }
 
 }  // namespace
@@ -20,8 +27,10 @@ std::vector<JournalRecord> ThinOut(std::vector<JournalRecord> records,
                                    std::vector<JournalRecord> sums) {
   std::vector<JournalRecord> kept;
   size_t snapshots = 0;
+  size_t histories = 0;
   for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    const bool is_outdated = record->has_snapshot() && ++snapshots > kSnapshotsInJournal;
+    const bool is_outdated = (record->has_snapshot() && ++snapshots > kSnapshotsInJournal) ||
+                             (HasHistory(*record) && ++histories > 1);
     if (!is_outdated && !IsInSums(*record)) {
       kept.push_back(std::move(*record));
     }

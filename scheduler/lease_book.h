@@ -24,7 +24,7 @@
 
 #include "common/base/status.h"
 #include "common/base/types.h"
-#include "proto/journal_leases.pb.h"
+#include "proto/journal_state.pb.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
 
@@ -109,7 +109,7 @@ class LeaseBook {
   uint32_t partitions_done() const { return partitions_done_; }
   std::vector<PartitionProgress> Progress() const;
 
-  // All of it, and back (scheduler/leases_state.cc). kDataLoss: it is of another plan, or
+  // All of it, and back (scheduler/journal_state.cc). kDataLoss: it is of another plan, or
   // contradicts itself; the book is then of no use.
   LeaseBookState Save() const;
   Status Load(const LeaseBookState& state);

@@ -192,10 +192,9 @@ Status Membership::CheckDrain(const Node& server) const {
                                    " has nothing to give away; stop it, or start with fewer "
                                    "--servers");
   }
-  // What is lost is read by lanes that serve.
+  // What is lost is read by lanes that serve, if need be by such as are to leave themselves.
   const bool others = std::ranges::any_of(servers_, [&](const Node* node) {
-    return node != &server && node->alive() && !node->draining &&
-           (server.alive() || HasSeat(*node));
+    return node != &server && node->alive() && (server.alive() ? !node->draining : HasSeat(*node));
   });
   return others
              ? Status()

@@ -6,11 +6,8 @@
 namespace antiphon {
 
 void MoveLog::Began(const std::string& reason, uint32_t shards, Time now, int64_t wall_seconds) {
-  if (entries_.size() == kMaxEntries) {
-    entries_.pop_front();
-  }
-  Entry& entry = entries_.emplace_back();
-  entry.began_at = now;
+  StatusLog<MoveStatus>::Entry& entry = log_.Begin(now);
+  log_.NoteChange();
   entry.status.set_reason(reason);
   entry.status.set_began_seconds(wall_seconds);
   entry.status.set_shards(shards);
@@ -18,12 +15,14 @@ void MoveLog::Began(const std::string& reason, uint32_t shards, Time now, int64_
 }
 
 void MoveLog::Closed(Time now) {
-  Entry& entry = entries_.back();
+  StatusLog<MoveStatus>::Entry& entry = Last();
+  log_.NoteChange();
   entry.status.set_closed_after(SecondsBetween(entry.began_at, now));
 }
 
 void MoveLog::Serving(Time now) {
-  Entry& entry = entries_.back();
+  StatusLog<MoveStatus>::Entry& entry = Last();
+  log_.NoteChange();
   entry.status.set_phase("done");
   entry.status.set_serving_after(SecondsBetween(entry.began_at, now));
   LOG(INFO) << entry.status.reason() << ": " << entry.status.shards() << " shards with "
@@ -33,9 +32,23 @@ void MoveLog::Serving(Time now) {
 }
 
 void MoveLog::GivenUp(const std::string& why) {
-  Entry& entry = entries_.back();
+  StatusLog<MoveStatus>::Entry& entry = Last();
+  log_.NoteChange();
   entry.status.set_phase("given up: " + why);
   LOG(WARNING) << entry.status.reason() << ": the move is given up: " << why;
+}
+
+void MoveLog::Load(const ClusterHistory& history, Time now, int64_t wall_seconds) {
+  log_.Load(
+      history.moves(), [](const MoveStatus& move) { return move.began_seconds(); }, now,
+      wall_seconds);
+  for (StatusLog<MoveStatus>::Entry& entry : log_.entries()) {
+    const bool is_over =
+        entry.status.has_serving_after() || entry.status.phase().starts_with("given up");
+    if (!is_over) {
+      entry.status.set_phase("left to the next scheduler");
+    }
+  }
 }
 
 }  // namespace antiphon

@@ -5,11 +5,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 
 #include "common/base/clock.h"
 #include "proto/cluster.pb.h"
+#include "proto/journal_state.pb.h"
+#include "scheduler/status_log.h"
 
 namespace antiphon {
 
@@ -19,28 +20,21 @@ class MoveLog {
   void Began(const std::string& reason, uint32_t shards, Time now, int64_t wall_seconds);
   // Of the move that began last: what it does now; how many rows its lanes have read; that lanes
   // stand still; that they serve again, with the shards where they should be; that it was given up.
-  void Phase(const std::string& phase) { entries_.back().status.set_phase(phase); }
-  void Read(uint64_t rows) { entries_.back().status.set_rows(rows); }
+  void Phase(const std::string& phase) { Last().status.set_phase(phase); }
+  void Read(uint64_t rows) { Last().status.set_rows(rows); }
   void Closed(Time now);
   void Serving(Time now);
   void GivenUp(const std::string& why);
 
-  // The last ones, oldest first.
-  template <typename Out>
-  void Describe(Out* out) const {
-    for (const Entry& entry : entries_) {
-      *out->Add() = entry.status;
-    }
-  }
+  StatusLog<MoveStatus>& log() { return log_; }
+  const StatusLog<MoveStatus>& log() const { return log_; }
+  // Those of a scheduler before this one. What it had not brought to an end is this one's business.
+  void Load(const ClusterHistory& history, Time now, int64_t wall_seconds);
 
  private:
-  struct Entry {
-    MoveStatus status;
-    Time began_at;
-  };
-  static constexpr size_t kMaxEntries = 32;
+  StatusLog<MoveStatus>::Entry& Last() { return log_.entries().back(); }
 
-  std::deque<Entry> entries_;
+  StatusLog<MoveStatus> log_;
 };
 
 }  // namespace antiphon

@@ -5,18 +5,20 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 
 #include "common/base/clock.h"
 #include "proto/cluster.pb.h"
+#include "proto/journal_state.pb.h"
 #include "scheduler/membership.h"
+#include "scheduler/status_log.h"
 
 namespace antiphon {
 
 class RecoveryLog {
  public:
-  // The server is gone and the lanes of its slot with it.
+  // The server is gone and the lanes of its slot with it. Known already when a scheduler before
+  // this one has noticed.
   void Lost(const Node& server, Time now, int64_t wall_seconds);
   // Another server has the slot.
   void Replaced(uint32_t server, Time now);
@@ -26,22 +28,13 @@ class RecoveryLog {
   // So many are still to be learned again.
   void Observe(uint64_t replay_samples, Time now);
 
-  // The last ones, oldest first.
-  template <typename Out>
-  void Describe(Out* out) const {
-    for (const Entry& entry : entries_) {
-      *out->Add() = entry.status;
-    }
-  }
+  StatusLog<RecoveryStatus>& log() { return log_; }
+  const StatusLog<RecoveryStatus>& log() const { return log_; }
+  // Those of a scheduler before this one; what is not over goes on.
+  void Load(const ClusterHistory& history, Time now, int64_t wall_seconds);
 
  private:
-  struct Entry {
-    RecoveryStatus status;
-    Time lost_at;
-  };
-  static constexpr size_t kMaxEntries = 32;
-
-  std::deque<Entry> entries_;
+  StatusLog<RecoveryStatus> log_;
 };
 
 }  // namespace antiphon

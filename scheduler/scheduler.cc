@@ -489,8 +489,8 @@ ClusterStatus Scheduler::status(const StatusRequest& request) const {
   if (cluster_.view().epoch() > 0) {
     *status.mutable_view() = cluster_.view();
   }
-  cluster_.recoveries().Describe(status.mutable_recoveries());
-  cluster_.moves().Describe(status.mutable_moves());
+  cluster_.recoveries().log().Describe(status.mutable_recoveries());
+  cluster_.moves().log().Describe(status.mutable_moves());
   snapshots_.Describe(&status);
   return status;
 }

@@ -163,6 +163,36 @@ TEST(SchedulerJournalTest, NothingIsForgottenWhenTheJournalIsThinnedOut) {
   EXPECT_EQ(cluster.LeaseTo(1)->lease_epoch(), second->lease_epoch());
 }
 
+TEST(SchedulerJournalTest, PastRecoveriesAreStillShownAndOneThatWasUnderWayGoesOn) {
+  SchedulerCluster cluster(WithJournal());
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Build();
+  cluster.Silence(SchedulerCluster::kServer);
+  cluster.Run(seconds(4));
+  ASSERT_TRUE(cluster.RegisterServer(2).ok());
+  cluster.Run(seconds(1));
+  cluster.Silence(SchedulerCluster::kServer + 1);
+  cluster.Run(seconds(4));
+  const ClusterStatus before = cluster.scheduler().status();
+  ASSERT_EQ(before.recoveries_size(), 2);
+  ASSERT_TRUE(before.recoveries(0).has_relearned_after());
+  ASSERT_FALSE(before.recoveries(1).has_replaced_after());
+
+  cluster.Kill();
+  ASSERT_TRUE(cluster.Start().ok());
+  cluster.Run(seconds(3));
+  EXPECT_EQ(cluster.scheduler().status().recoveries_size(), 2) << "the same loss is one";
+  ASSERT_TRUE(cluster.RegisterServer(3).ok());
+  cluster.Run(seconds(1));
+
+  const ClusterStatus after = cluster.scheduler().status();
+  ASSERT_EQ(after.recoveries_size(), 2);
+  EXPECT_EQ(after.recoveries(0).SerializeAsString(), before.recoveries(0).SerializeAsString());
+  EXPECT_EQ(after.recoveries(1).lost(), before.recoveries(1).lost());
+  EXPECT_GE(after.recoveries(1).serving_after(), after.recoveries(1).replaced_after());
+  EXPECT_GT(after.recoveries(1).replaced_after(), 3.0) << "counted from the loss on";
+}
+
 TEST(SchedulerJournalTest, EachSchedulerSaysWhichOneItIs) {
   SchedulerOptions options;
   options.journal_path = "/journal";

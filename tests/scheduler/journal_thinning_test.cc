@@ -9,7 +9,7 @@
 
 #include "scheduler/conductor.h"
 #include "scheduler/journal.h"
-#include "scheduler/leases_state.h"
+#include "scheduler/journal_state.h"
 #include "tests/support/crashing_file_system.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
@@ -38,12 +38,24 @@ JournalRecord ReportOf(uint64_t worker, uint64_t lease_epoch, uint64_t position)
 
 // As a scheduler has them at this moment.
 std::vector<JournalRecord> Sums(uint64_t samples) {
-  LeasesState leases;
-  leases.mutable_book()->set_samples_trained(samples);
+  JournalStateRecord state;
+  state.mutable_leases()->mutable_book()->set_samples_trained(samples);
   std::vector<JournalRecord> sums;
-  sums.push_back(RecordOf(leases));
+  sums.push_back(RecordOf(state));
   sums.emplace_back().mutable_measured()->set_newer_samples(samples);
   return sums;
+}
+
+uint64_t SamplesIn(const JournalRecord& record) {
+  return StateOf(record).value().value().leases().book().samples_trained();
+}
+
+JournalRecord HistoryOf(int recoveries) {
+  JournalStateRecord state;
+  for (int i = 0; i < recoveries; ++i) {
+    state.mutable_history()->add_recoveries();
+  }
+  return RecordOf(state);
 }
 
 JournalRecord SnapshotOf(uint64_t version) {
@@ -67,7 +79,7 @@ TEST(JournalThinningTest, SumsTakeThePlaceOfAllLeasesAndReports) {
   ASSERT_THAT(thinned, SizeIs(4));
   EXPECT_EQ(thinned[0].registered().sender(), 1U);
   EXPECT_EQ(thinned[1].registered().sender(), 2U);
-  EXPECT_EQ(LeasesOf(thinned[2])->book().samples_trained(), 600U);
+  EXPECT_EQ(SamplesIn(thinned[2]), 600U);
   EXPECT_EQ(thinned[3].measured().newer_samples(), 600U);
 }
 
@@ -78,7 +90,7 @@ TEST(JournalThinningTest, LaterSumsTakeThePlaceOfEarlierOnes) {
   const std::vector<JournalRecord> thinned = ThinOut(std::move(records), Sums(200));
 
   ASSERT_THAT(thinned, SizeIs(2));
-  EXPECT_EQ(LeasesOf(thinned[0])->book().samples_trained(), 200U);
+  EXPECT_EQ(SamplesIn(thinned[0]), 200U);
   EXPECT_EQ(thinned[1].measured().newer_samples(), 200U);
 }
 
@@ -95,8 +107,16 @@ TEST(JournalThinningTest, KeepsTheSnapshotsThatSomebodyMayGoBackTo) {
 }
 
 TEST(JournalThinningTest, ARecordOfNoKnownKindIsAnError) {
-  EXPECT_EQ(LeasesOf(JournalRecord()).status().code(), StatusCode::kDataLoss);
-  EXPECT_EQ(LeasesOf(SnapshotOf(1)).status().code(), StatusCode::kDataLoss);
+  EXPECT_EQ(StateOf(JournalRecord()).status().code(), StatusCode::kDataLoss);
+  EXPECT_FALSE(StateOf(SnapshotOf(1)).value().has_value());
+}
+
+TEST(JournalThinningTest, TheLastHistoryIsEnough) {
+  const std::vector<JournalRecord> thinned =
+      ThinOut({HistoryOf(1), RegistrationOf(1), HistoryOf(2), RegistrationOf(2)}, {});
+
+  ASSERT_THAT(thinned, SizeIs(3));
+  EXPECT_EQ(StateOf(thinned[1]).value().value().history().recoveries_size(), 2);
 }
 
 // The process dies at each change of the disk that thinning makes.
@@ -139,7 +159,7 @@ TEST(JournalThinningTest, AJournalIsTheOldOneOrTheNewOneWheneverTheProcessDies) 
       continue;  // it died behind the thinning
     }
     ASSERT_THAT(records, SizeIs(3));
-    EXPECT_TRUE(LeasesOf(records[0]).ok());
+    EXPECT_EQ(SamplesIn(records[0]), 1000U);
     EXPECT_TRUE(records[1].has_measured());
     EXPECT_EQ(records[2].report().request().position(), 110U);
     break;

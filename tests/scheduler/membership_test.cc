@@ -323,6 +323,14 @@ TEST(MembershipTest, FindsALostServerThatOthersCanDoWithout) {
   EXPECT_EQ(members.FindLost(seconds(60), kStart + seconds(61)), nullptr) << "nobody is left";
 }
 
+TEST(MembershipTest, OneThatIsDrainedItselfCanInherit) {
+  Membership members = Elastic();
+  ASSERT_TRUE(members.Drain(ROLE_SERVER, 1).ok());
+  members.Bury(11, "gone", kStart);
+
+  EXPECT_TRUE(members.Drain(ROLE_SERVER, 0).ok());
+}
+
 TEST(MembershipTest, ADrainedServerThatDiesWaitsForAnotherInItsPlace) {
   Membership members = Elastic();
   ASSERT_TRUE(members.Drain(ROLE_SERVER, 0).ok());

@@ -301,6 +301,7 @@ TEST_P(ShardMoveStepTest, TheNextSchedulerOpensTheClusterAndAServerHasJoined) {
   ASSERT_EQ(View().lanes_size(), 3);
   EXPECT_EQ(ShardsOn(View(), 2), 2);
   EXPECT_EQ(cluster_.scheduler().status().replay_samples(), 0u) << "nothing was lost";
+  EXPECT_EQ(cluster_.scheduler().status().moves(0).phase(), "left to the next scheduler");
   EXPECT_EQ(cluster_.lane(2).requests(METHOD_RESTORE), 0);
 }
 

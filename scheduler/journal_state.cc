@@ -1,4 +1,4 @@
-#include "scheduler/leases_state.h"
+#include "scheduler/journal_state.h"
 
 #include <algorithm>
 #include <chrono>
@@ -24,21 +24,22 @@ Time Before(Time then, int64_t milliseconds) {
 
 }  // namespace
 
-JournalRecord RecordOf(LeasesState leases) {
-  JournalLeasesRecord record;
-  *record.mutable_leases() = std::move(leases);
+JournalRecord RecordOf(const JournalStateRecord& state) {
   JournalRecord carrier;
-  CHECK(carrier.ParseFromString(record.SerializeAsString()));
+  CHECK(carrier.ParseFromString(state.SerializeAsString()));
   return carrier;
 }
 
-StatusOr<LeasesState> LeasesOf(const JournalRecord& record) {
-  JournalLeasesRecord parsed;
-  if (record.change_case() != JournalRecord::CHANGE_NOT_SET ||
-      !parsed.ParseFromString(record.SerializeAsString()) || !parsed.has_leases()) {
+StatusOr<std::optional<JournalStateRecord>> StateOf(const JournalRecord& record) {
+  if (record.change_case() != JournalRecord::CHANGE_NOT_SET) {
+    return std::optional<JournalStateRecord>();
+  }
+  JournalStateRecord state;
+  if (!state.ParseFromString(record.SerializeAsString()) ||
+      !(state.has_leases() || state.has_history())) {
     return DataLossError("a record is of a kind that this scheduler does not know");
   }
-  return std::move(*parsed.mutable_leases());
+  return std::optional(std::move(state));
 }
 
 LeaseBookState LeaseBook::Save() const {
@@ -146,8 +147,10 @@ void ClockGroup::Load(const LeasesState& state, Time then) {
 }
 
 std::vector<JournalRecord> Conductor::Sums(Time now) const {
+  JournalStateRecord state;
+  *state.mutable_leases() = SaveLeases(now);
   std::vector<JournalRecord> sums;
-  sums.push_back(RecordOf(SaveLeases(now)));
+  sums.push_back(RecordOf(state));
   *sums.emplace_back().mutable_measured() = metrics_->Save();
   return sums;
 }
