@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "common/base/logging.h"
+#include "stream/kafka_properties.h"
 
 namespace antiphon {
 namespace {
@@ -124,7 +125,8 @@ StatusOr<std::unique_ptr<KafkaClient>> KafkaClient::Create(const StreamConfig& c
     AP_RETURN_IF_ERROR(Set(conf.get(), name, value));
   }
   for (const ClientProperty& property : kafka.properties()) {
-    AP_RETURN_IF_ERROR(Set(conf.get(), property.name(), property.value()));
+    AP_ASSIGN_OR_RETURN(const std::string value, ValueOf(property));
+    AP_RETURN_IF_ERROR(Set(conf.get(), property.name(), value));
   }
   auto handles = std::make_unique<Handles>();
   handles->commits = !kafka.group().empty();

@@ -7,6 +7,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "stream/kafka_properties.h"
+
 namespace antiphon {
 namespace {
 
@@ -79,7 +81,8 @@ StatusOr<std::unique_ptr<KafkaProducer>> KafkaProducer::Create(
     properties.emplace_back("transactional.id", transactional_id);
   }
   for (const ClientProperty& property : config.properties()) {
-    properties.emplace_back(property.name(), property.value());
+    AP_ASSIGN_OR_RETURN(std::string value, ValueOf(property));
+    properties.emplace_back(property.name(), std::move(value));
   }
   std::array<char, 512> error = {};
   rd_kafka_conf_t* conf = rd_kafka_conf_new();

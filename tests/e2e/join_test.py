@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -177,6 +178,26 @@ class JoinTest(unittest.TestCase):
         redis.come_back()
 
         self.expect_the_same("s1", MEMORIES[0], "killed while Redis was away")
+
+    def test_dies_between_a_commit_and_its_publication_to_kafka(self):
+        self.open(Folders)
+        kafka = Kafka(self.root)
+        self.addCleanup(kafka.close)
+        self.place.samples = kafka.samples
+        process = self.start("s1")
+        state = self.root / "s1.state"
+        until(lambda: any(log.stat().st_size > 0 for log in state.glob("**/*.log")),
+              "something has been committed")
+        process.send_signal(signal.SIGSTOP)
+        kafka.go_away()
+        process.send_signal(signal.SIGCONT)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(timeout=2)  # it commits, and cannot publish
+        process.kill()
+        process.communicate()
+        kafka.come_back()
+
+        self.expect_the_same("s1", MEMORIES[0], "killed while Kafka was away")
 
     def test_redis_that_has_lost_samples_is_an_error_that_names_them(self):
         self.open(Redis)

@@ -119,11 +119,18 @@ class StreamSourcesTest(ClusterTest):
         self.job = write_job(self.folder, f"{source.config} start: LATEST")
         latest = self.start_job(name="latest")
         latest.wait_until(lambda status: len(status["streams"]) == 3, "the job is planned")
+        # The mock knows no times, and answers as a broker does when nothing is as late as that.
+        self.job = write_job(self.folder, f"{source.config} start: TIME start_time: 1")
+        self.snapshots = self.folder / "snapshots-time"
+        late = self.start_job(name="late")
+        late.wait_until(lambda status: len(status["streams"]) == 3, "the job is planned")
         source.feed(samples(3000, 300))
         source.end()
         self.expect_good_end(latest)
+        self.expect_good_end(late)
 
         self.assertEqual(latest.report()["samples"], 300)
+        self.assertEqual(late.report()["samples"], 300)
         positions = "start: POSITIONS start_position: [1000, 900, 1099]"
         self.assertEqual(self.train_what_comes_from(source, positions, "positions"), 100 + 200 + 1)
         self.assertEqual(self.train_what_comes_from(source, "", "earliest"), 3300)

@@ -11,6 +11,14 @@ PART = 6_000  # impressions
 PARTITIONS = 2
 SLOWLY = "--set=data_config.batch_size=8"  # so that there is a middle to interrupt
 
+TOWER = 'task_towers { tower_name: "click" label_name: "click" }'
+GROWING_MODEL = f"""model_config {{
+  model_class: "MMoE"
+  feature_groups {{ group_name: "all" feature_names: ["sample", "colour"] }}
+  mmoe {{ expert_dnn {{ hidden_units: 4 }} num_expert: 2 {TOWER} }}
+}}
+"""
+
 FIELDS = "".join(f'  input_fields {{ input_name: "{name}" }}\n' for name in ("request", "at", "kind"))
 JOIN = """idle_ms: 1000 lease_samples: 2000 join {
   request_field: "request" time_field: "at" kind_field: "kind"
@@ -91,6 +99,35 @@ class WorkerJoinTest(ClusterTest):
 
         self.expect_good_end(cluster, but=[victim])
         self.expect_once(PART)
+
+    def test_shards_move_and_the_job_is_extended_meanwhile(self):
+        text = self.job.read_text()  # LR cannot grow
+        text = text[:text.index("model_config {")] + GROWING_MODEL
+        self.job.write_text(text.replace("embedding_dim: 1", "embedding_dim: 4"))
+        self.feed(0, PART)
+        cluster = self.start_job()
+        cluster.wait_until_training(PART // 10)
+
+        cluster.start_server()
+        cluster.wait_until(lambda status: any(move["phase"] == "done" for move in status["moves"]),
+                           "a third server has its shards")
+        edited = self.folder / "edited.textproto"
+        edited.write_text(self.job.read_text().replace(
+            TOWER, TOWER + "\n    " + TOWER.replace('"click"', '"again"', 1)))
+        extended = cluster.ctl("extend", edited, SLOWLY)
+        self.assertEqual(extended.returncode, 0, extended.stderr)
+        leaver = cluster.servers[0]
+        number = next(node["node"] for node in cluster.status()["nodes"]
+                      if node["pid"] == leaver.popen.pid)
+        self.assertEqual(cluster.ctl("drain", f"server/{number}").returncode, 0)
+        self.assertEqual(leaver.wait(), 0, leaver.said())
+        self.assertLess(cluster.status()["samples_trained"], PART, "too late to prove anything")
+        self.feed(PART, PART)
+        self.end_events()
+
+        self.expect_good_end(cluster)
+        self.expect_once(2 * PART)
+        self.assertGreater(cluster.report()["train"]["again"]["samples"], PART)
 
     def test_a_job_goes_on_from_its_snapshot_and_says_when_the_state_is_another_one(self):
         self.feed(0, PART)
