@@ -10,6 +10,7 @@
 #include "scheduler/clock_group.h"
 #include "scheduler/conductor.h"
 #include "scheduler/lease_book.h"
+#include "scheduler/sample_age_log.h"
 
 namespace antiphon {
 namespace {
@@ -146,6 +147,28 @@ void ClockGroup::Load(const LeasesState& state, Time then) {
   }
 }
 
+void SampleAgeLog::Save(Time now, LeasesState* out) const {
+  for (const std::vector<Part>* parts : {&before_cut_, &parts_}) {
+    for (const Part& part : *parts) {
+      AgesOfPeriod& period = *out->add_sample_ages();
+      period.set_first_ms(MillisecondsSince(part.first, now));
+      period.set_last_ms(MillisecondsSince(part.last, now));
+      part.ages.ToProto(*period.mutable_ages());
+    }
+  }
+}
+
+Status SampleAgeLog::Load(const LeasesState& state, Time then) {
+  Clear();
+  for (const AgesOfPeriod& period : state.sample_ages()) {
+    AP_ASSIGN_OR_RETURN(AgeHistogram ages, AgeHistogram::FromProto(period.ages()));
+    parts_.push_back({.first = Before(then, period.first_ms()),
+                      .last = Before(then, period.last_ms()),
+                      .ages = std::move(ages)});
+  }
+  return Status();
+}
+
 std::vector<JournalRecord> Conductor::Sums(Time now) const {
   JournalStateRecord state;
   *state.mutable_leases() = SaveLeases(now);
@@ -167,6 +190,7 @@ LeasesState Conductor::SaveLeases(Time now) const {
     out.mutable_reports_seen()->Assign(beyond.begin(), beyond.end());
   }
   clock_.Save(now, &state);
+  sample_ages_.Save(now, &state);
   for (const auto& [partition, heard] : streams_) {
     HeardStreamState& out = *state.add_streams();
     out.set_partition(partition);
@@ -198,6 +222,7 @@ Status Conductor::LoadLeases(const LeasesState& state, Time then) {
                         {worker.reports_seen().begin(), worker.reports_seen().end()});
   }
   clock_.Load(state, then);
+  AP_RETURN_IF_ERROR(sample_ages_.Load(state, then));
   streams_.clear();
   for (const HeardStreamState& heard : state.streams()) {
     streams_[heard.partition()] = {.report = heard.report(), .at = Before(then, heard.heard_ms())};

@@ -2,8 +2,8 @@
 // leases and reports have come to, and what became of losses and moves.
 //
 // What leases and reports measured is in another one (scheduler/metrics_state.h). The members of
-// LeaseBook, ClockGroup and Conductor that save and load themselves are in journal_state.cc too, so
-// that who adds to one of them finds the whole in one place. Pure.
+// LeaseBook, ClockGroup, SampleAgeLog and Conductor that save and load themselves are in
+// journal_state.cc too, so that who adds to one of them finds the whole in one place. Pure.
 #pragma once
 
 #include <optional>

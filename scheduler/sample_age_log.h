@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/status.h"
 #include "common/math/age_histogram.h"
+#include "proto/journal_state.pb.h"
 
 namespace antiphon {
 
@@ -27,6 +29,11 @@ class SampleAgeLog {
 
   // A snapshot has all of it.
   void Clear();
+
+  // All that no snapshot has, and back (scheduler/journal_state.cc). kInvalidArgument: it makes no
+  // sense.
+  void Save(Time now, LeasesState* out) const;
+  Status Load(const LeasesState& state, Time then);
 
  private:
   struct Part {

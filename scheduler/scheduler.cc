@@ -303,7 +303,9 @@ void Scheduler::Advance(Time now) {
     members_cast_.Advance(job_.clock());
     AdvanceEnd(now);
   }
-  if (journal_ != nullptr && journal_->bytes() >= thin_journal_at_ && job_.metrics() != nullptr) {
+  // While a round is under way nobody knows yet whether it will have what was trained before it.
+  if (journal_ != nullptr && journal_->bytes() >= thin_journal_at_ && job_.metrics() != nullptr &&
+      !snapshots_.active()) {
     ThinJournal();
   }
   if (job_.lifecycle().ended()) {
