@@ -18,10 +18,34 @@ timeval TimevalOf(Duration duration) {
   return {.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
 }
 
+// The command and its key, for messages; keys may be binary and values long.
+std::string NameOf(const RedisClient::Command& command) {
+  constexpr size_t kMostBytes = 120;
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string name = command[0];
+  if (command.size() < 2 || command[0] == "EXEC") {
+    return name;
+  }
+  name += " ";
+  for (const char c : command[1].substr(0, kMostBytes)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > ' ' && byte < 0x7f) {
+      name += c;
+    } else {
+      name += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return name;
+}
+
 }  // namespace
 
 bool RedisValue::is_nil() const {
   return reply_ == nullptr || reply_->type == REDIS_REPLY_NIL;
+}
+
+bool RedisValue::is_error() const {
+  return reply_ != nullptr && reply_->type == REDIS_REPLY_ERROR;
 }
 
 size_t RedisValue::size() const {
@@ -63,7 +87,8 @@ void RedisClient::Deleter::operator()(redisContext* context) const {
 
 RedisClient::~RedisClient() = default;
 
-StatusOr<std::unique_ptr<RedisClient>> RedisClient::Create(const RedisStream& config) {
+StatusOr<std::unique_ptr<RedisClient>> RedisClient::Create(const RedisStream& config,
+                                                           int database) {
   const std::string& address = config.address();
   const size_t colon = address.rfind(':');
   const std::optional<uint64_t> port =
@@ -82,8 +107,8 @@ StatusOr<std::unique_ptr<RedisClient>> RedisClient::Create(const RedisStream& co
     }
     password = value;
   }
-  return std::unique_ptr<RedisClient>(
-      new RedisClient(address.substr(0, colon), static_cast<int>(*port), std::move(password)));
+  return std::unique_ptr<RedisClient>(new RedisClient(
+      address.substr(0, colon), static_cast<int>(*port), std::move(password), database));
 }
 
 Status RedisClient::Broken(const std::string& what) {
@@ -99,12 +124,16 @@ Status RedisClient::Connect() {
   if (context_ == nullptr || context_->err != 0) {
     return Broken(context_ == nullptr ? "out of memory" : context_->errstr);
   }
-  if (password_.empty()) {
-    return Status();
-  }
   redisSetTimeout(context_.get(), TimevalOf(kAnswerPatience));
-  redisAppendCommand(context_.get(), "AUTH %b", password_.data(), password_.size());
-  return Receive().status();
+  if (!password_.empty()) {
+    redisAppendCommand(context_.get(), "AUTH %b", password_.data(), password_.size());
+    AP_RETURN_IF_ERROR(Receive().status());
+  }
+  if (database_ != 0) {
+    redisAppendCommand(context_.get(), "SELECT %d", database_);
+    AP_RETURN_IF_ERROR(Receive().status());
+  }
+  return Status();
 }
 
 StatusOr<RedisReply> RedisClient::Receive() {
@@ -143,8 +172,12 @@ StatusOr<std::vector<RedisReply>> RedisClient::Call(std::span<const Command> com
   }
   std::vector<RedisReply> replies;
   for (size_t i = 0; i < commands.size(); ++i) {
-    AP_ASSIGN_OR_RETURN(RedisReply reply, Receive());
-    replies.push_back(std::move(reply));
+    StatusOr<RedisReply> reply = Receive();
+    if (reply.status().code() == StatusCode::kFailedPrecondition) {
+      return reply.status().WithContext(NameOf(commands[i]));
+    }
+    AP_RETURN_IF_ERROR(reply.status());
+    replies.push_back(*std::move(reply));
   }
   return replies;
 }

@@ -25,6 +25,7 @@ class RedisValue {
   explicit RedisValue(const redisReply* reply) : reply_(reply) {}
 
   bool is_nil() const;
+  bool is_error() const;  // of a command in a transaction; text() says which
   size_t size() const;  // of an array; 0: it is none
   RedisValue operator[](size_t i) const;
   std::string_view text() const;  // empty: it is no text
@@ -52,14 +53,16 @@ class RedisReply {
 class RedisClient {
  public:
   // kInvalidArgument: the address is not host:port, or the password's variable is not set.
-  static StatusOr<std::unique_ptr<RedisClient>> Create(const RedisStream& config);
+  static StatusOr<std::unique_ptr<RedisClient>> Create(const RedisStream& config,
+                                                       int database = 0);
   ~RedisClient();
 
   using Command = std::vector<std::string>;
 
   // Sends the commands together and returns their replies. `patience` is how long the server may
   // hold back, besides the time to answer. kUnavailable: it does not answer, or is still loading.
-  // kFailedPrecondition: it refuses a command.
+  // kFailedPrecondition: it refuses a command; the message has its name and its key. After an error
+  // the connection is gone, and with it what it watched.
   StatusOr<std::vector<RedisReply>> Call(std::span<const Command> commands, Duration patience);
   StatusOr<RedisReply> Call(const Command& command);
 
@@ -68,8 +71,8 @@ class RedisClient {
     void operator()(redisContext* context) const;
   };
 
-  RedisClient(std::string host, int port, std::string password)
-      : host_(std::move(host)), port_(port), password_(std::move(password)) {}
+  RedisClient(std::string host, int port, std::string password, int database)
+      : host_(std::move(host)), port_(port), password_(std::move(password)), database_(database) {}
 
   Status Connect();
   StatusOr<RedisReply> Receive();
@@ -78,6 +81,7 @@ class RedisClient {
   const std::string host_;
   const int port_;
   const std::string password_;
+  const int database_;
   std::unique_ptr<redisContext, Deleter> context_;
 };
 
