@@ -26,7 +26,7 @@ class RedisValue {
 
   bool is_nil() const;
   bool is_error() const;  // of a command in a transaction; text() says which
-  size_t size() const;  // of an array; 0: it is none
+  size_t size() const;    // of an array; 0: it is none
   RedisValue operator[](size_t i) const;
   std::string_view text() const;  // empty: it is no text
   int64_t integer() const;        // 0: it is no number
@@ -53,8 +53,7 @@ class RedisReply {
 class RedisClient {
  public:
   // kInvalidArgument: the address is not host:port, or the password's variable is not set.
-  static StatusOr<std::unique_ptr<RedisClient>> Create(const RedisStream& config,
-                                                       int database = 0);
+  static StatusOr<std::unique_ptr<RedisClient>> Create(const RedisStream& config, int database = 0);
   ~RedisClient();
 
   using Command = std::vector<std::string>;

@@ -2,8 +2,8 @@
 // (serving/push/version_receiver.h).
 //
 // The producer is idempotent: what librdkafka retries is there once. How far the topic has come is
-// read from its end. When its beginning has been dropped as far as into the chain that it ends with,
-// a receiver that begins there could not put that together, so the whole chain is sent again.
+// read from its end. When its beginning has been dropped as far as into the chain that it ends
+// with, a receiver that begins there could not put that together, so the whole chain is sent again.
 #pragma once
 
 #include <memory>

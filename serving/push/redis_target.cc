@@ -30,13 +30,11 @@ std::string ClaimAfter(std::string_view held, const std::string& writer) {
 }  // namespace
 
 RedisTarget::RedisTarget(const RedisTargetOptions& options, std::unique_ptr<RedisClient> client)
-    : options_(options),
-      name_("redis " + options.server.address() + "/" + std::to_string(options.database)),
-      client_(std::move(client)) {}
+    : options_(options), name_(RedisName(options.address)), client_(std::move(client)) {}
 
 StatusOr<std::unique_ptr<RedisTarget>> RedisTarget::Create(const RedisTargetOptions& options) {
   AP_ASSIGN_OR_RETURN(std::unique_ptr<RedisClient> client,
-                      RedisClient::Create(options.server, options.database));
+                      RedisClient::Create(options.address.server, options.address.database));
   return std::unique_ptr<RedisTarget>(new RedisTarget(options, std::move(client)));
 }
 
@@ -102,8 +100,7 @@ Status RedisTarget::CheckWriter(const std::string& model_id, const RedisReply& h
                                  ". Stop one of them");
 }
 
-Status RedisTarget::Change(const std::string& model_id,
-                           std::vector<RedisClient::Command> changes) {
+Status RedisTarget::Change(const std::string& model_id, std::vector<RedisClient::Command> changes) {
   const std::string key = RedisWriterKey(model_id);
   const RedisClient::Command look[] = {{"WATCH", key}, {"GET", key}};
   AP_ASSIGN_OR_RETURN(const std::vector<RedisReply> held, client_->Call(look, Duration::zero()));
@@ -158,8 +155,7 @@ Status RedisTarget::PushTable(const VersionLink& link, const ServedTable& table,
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<MappedFile> file, MappedFile::Open(path));
   const StatusOr<EmbTable> rows = EmbTable::Open(file->bytes());
   AP_RETURN_IF_ERROR(rows.status().WithContext(path));
-  const std::string prefix =
-      RedisTablePrefix(link.signature.model_id(), generation, table.name());
+  const std::string prefix = RedisTablePrefix(link.signature.model_id(), generation, table.name());
   AP_RETURN_IF_ERROR(PushRows(link, *rows, prefix));
   return PushTombstones(link, *rows, prefix);
 }
@@ -176,8 +172,7 @@ Status RedisTarget::PushRows(const VersionLink& link, const EmbTable& rows,
     for (const auto end = static_cast<uint32_t>(std::min<uint64_t>(rows.rows(), row + batch));
          row < end; ++row) {
       set.push_back(RedisRowKey(prefix, rows.key(row)));
-      set.push_back(
-          RedisRow(link.signature.version(), sequence, {rows.row_bytes(row), row_bytes}));
+      set.push_back(RedisRow(link.signature.version(), sequence, {rows.row_bytes(row), row_bytes}));
     }
     AP_RETURN_IF_ERROR(Change(link.signature.model_id(), {std::move(set)}));
   }
@@ -225,8 +220,7 @@ Status RedisTarget::PushMeta(const VersionLink& link, const std::string& generat
   }
   // A hash of another program at the place of the files does not survive; what the model's own hash
   // is was looked at before.
-  return Change(model_id,
-                {{"DEL", RedisFilesKey(model_id)}, std::move(files), std::move(meta)});
+  return Change(model_id, {{"DEL", RedisFilesKey(model_id)}, std::move(files), std::move(meta)});
 }
 
 Status RedisTarget::Sweep(const std::string& model_id, const std::string& generation) {

@@ -15,16 +15,15 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "proto/stream.pb.h"
 #include "serving/emb_table.h"
 #include "serving/push/push_target.h"
+#include "serving/push/sink_address.h"
 #include "stream/redis_client.h"
 
 namespace antiphon {
 
 struct RedisTargetOptions {
-  RedisStream server;  // address and password_env
-  int database = 0;
+  RedisAddress address;
   // Who pushes, for people: host, process, time. Different for every process.
   std::string writer;
 };

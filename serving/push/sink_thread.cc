@@ -8,7 +8,10 @@
 namespace antiphon {
 
 SinkThread::SinkThread(std::unique_ptr<PushTarget> target, Clock& clock, SinkBoard& board)
-    : target_(std::move(target)), clock_(clock), board_(board), thread_("sink", [this] { Run(); }) {}
+    : target_(std::move(target)),
+      clock_(clock),
+      board_(board),
+      thread_("sink", [this] { Run(); }) {}
 
 SinkThread::~SinkThread() {
   {
@@ -48,9 +51,8 @@ void SinkThread::Run() {
   Duration after_failure = kMinPause;
   while (const std::shared_ptr<const VersionChain> chain = WaitForChain(pause)) {
     const Status pushed = antiphon::CatchUp(
-        *target_, *chain, [this, &chain](const std::optional<VersionPosition>& position) {
-          Note(*chain, position);
-        });
+        *target_, *chain,
+        [this, &chain](const std::optional<VersionPosition>& position) { Note(*chain, position); });
     if (pushed.ok()) {
       NoteSuccess();
       after_failure = kMinPause;

@@ -38,8 +38,7 @@ class SinkThread final : public VersionSink {
  private:
   void Run();
   // Waits for a new chain, but no longer than `pause`. Null: the end.
-  std::shared_ptr<const VersionChain> WaitForChain(std::optional<Duration> pause)
-      AP_EXCLUDES(mu_);
+  std::shared_ptr<const VersionChain> WaitForChain(std::optional<Duration> pause) AP_EXCLUDES(mu_);
   void Note(const VersionChain& chain, const std::optional<VersionPosition>& position);
   void NoteFailure(const Status& failure);
   void NoteSuccess();
