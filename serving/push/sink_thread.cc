@@ -7,10 +7,12 @@
 
 namespace antiphon {
 
-SinkThread::SinkThread(std::unique_ptr<PushTarget> target, Clock& clock, SinkBoard& board)
+SinkThread::SinkThread(std::unique_ptr<PushTarget> target, Clock& clock, SinkBoard& board,
+                       SinkPace pace)
     : target_(std::move(target)),
       clock_(clock),
       board_(board),
+      pace_(pace),
       thread_("sink", [this] { Run(); }) {}
 
 SinkThread::~SinkThread() {
@@ -18,18 +20,31 @@ SinkThread::~SinkThread() {
     const MutexLock lock(mu_);
     stops_ = true;
   }
-  changed_.Signal();
+  changed_.SignalAll();
   thread_.Join();
 }
 
 Status SinkThread::CatchUp(const VersionChain& chain) {
-  {
-    const MutexLock lock(mu_);
-    chain_ = std::make_shared<const VersionChain>(chain);
-    is_new_ = true;
+  const MutexLock lock(mu_);
+  chain_ = std::make_shared<const VersionChain>(chain);
+  is_new_ = true;
+  round_.reset();
+  changed_.SignalAll();
+  if (pace_ == SinkPace::kBeside) {
+    return Status();
   }
-  changed_.Signal();
-  return Status();
+  while (!round_.has_value()) {
+    changed_.Wait(mu_);
+  }
+  return *round_;
+}
+
+void SinkThread::NoteRound(const Status& status) {
+  const MutexLock lock(mu_);
+  if (!is_new_) {  // of the newest chain
+    round_ = status;
+    changed_.SignalAll();
+  }
 }
 
 std::shared_ptr<const VersionChain> SinkThread::WaitForChain(std::optional<Duration> pause) {
@@ -62,6 +77,7 @@ void SinkThread::Run() {
       pause = after_failure;
       after_failure = std::min<Duration>(2 * after_failure, kMaxPause);
     }
+    NoteRound(pushed);
   }
 }
 

@@ -20,13 +20,20 @@
 
 namespace antiphon {
 
+// What CatchUp waits for.
+enum class SinkPace : uint8_t {
+  kBeside,  // for nothing: the thread pushes beside whoever publishes
+  kWait,    // for the first round over this chain, whose status it returns
+};
+
 class SinkThread final : public VersionSink {
  public:
   static constexpr Duration kMinPause = std::chrono::milliseconds(200);
   static constexpr Duration kMaxPause = std::chrono::seconds(10);
   static constexpr Duration kLookAgain = std::chrono::seconds(5);
 
-  SinkThread(std::unique_ptr<PushTarget> target, Clock& clock, SinkBoard& board);
+  SinkThread(std::unique_ptr<PushTarget> target, Clock& clock, SinkBoard& board,
+             SinkPace pace = SinkPace::kBeside);
   // Waits for the push that is under way.
   ~SinkThread() override;
   SinkThread(const SinkThread&) = delete;
@@ -42,17 +49,20 @@ class SinkThread final : public VersionSink {
   void Note(const VersionChain& chain, const std::optional<VersionPosition>& position);
   void NoteFailure(const Status& failure);
   void NoteSuccess();
+  void NoteRound(const Status& status) AP_EXCLUDES(mu_);
 
   const std::unique_ptr<PushTarget> target_;
   Clock& clock_;
   SinkBoard& board_;
+  const SinkPace pace_;
   SinkState state_;  // the thread's
   Mutex mu_;
   CondVar changed_;
   std::shared_ptr<const VersionChain> chain_ AP_GUARDED_BY(mu_);
   bool is_new_ AP_GUARDED_BY(mu_) = false;
   bool stops_ AP_GUARDED_BY(mu_) = false;
-  Thread thread_;  // last: it uses the others
+  std::optional<Status> round_ AP_GUARDED_BY(mu_);  // how the last one went; nothing: not yet
+  Thread thread_;                                   // last: it uses the others
 };
 
 }  // namespace antiphon
