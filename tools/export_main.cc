@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <gflags/gflags.h>
 
@@ -20,6 +21,7 @@
 #include "serving/export/follower.h"
 #include "serving/export/parity.h"
 #include "serving/export/row_filter.h"
+#include "serving/push/sinks.h"
 #include "serving/version_directory.h"
 
 DEFINE_string(snapshot, "", "a snapshot, or a folder of snapshots, of which the newest is taken");
@@ -41,6 +43,11 @@ DEFINE_int32(max_steps, 64,
              "with --follow: steps behind a version with all rows before there is another one");
 DEFINE_bool(promoted_only, false,
             "with --follow: serve only snapshots that met the job's conditions for a promotion");
+DEFINE_string(redis, "",
+              "with --follow: HOST:PORT or HOST:PORT/DATABASE to push every version to as well");
+DEFINE_string(redis_password_env, "", "the environment variable that has the password of --redis");
+DEFINE_string(kafka, "",
+              "with --follow: BROKERS/TOPIC, of one partition, to push every version to as well");
 DECLARE_string(log_dir);  // glog's
 
 namespace antiphon {
@@ -51,6 +58,8 @@ constexpr char kAbout[] =
     "writes what serving needs of a snapshot: model.onnx, embeddings, signature.json\n"
     "  ps_export --snapshot=DIR --out=DIR [--precision=fp32|fp16|int8] [--min_score=X]\n"
     "  ps_export --follow --snapshot=DIR --out=DIR    publishes what a running job commits\n"
+    "    [--redis=HOST:PORT] [--kafka=HOST:PORT/TOPIC [--kafka_property=NAME=VALUE ...]]\n"
+    "  --kafka_property may be given many times: properties of librdkafka\n"
     "  docs/formats.md says what is in the folder, docs/serving.md how to serve with it";
 
 Status CheckFlags() {
@@ -67,13 +76,16 @@ Status CheckFlags() {
   if (!FLAGS_follow && (FLAGS_once || FLAGS_promoted_only)) {
     return InvalidArgumentError("--once and --promoted_only go with --follow");
   }
+  if (!FLAGS_follow && !(FLAGS_redis.empty() && FLAGS_kafka.empty())) {
+    return InvalidArgumentError("--redis and --kafka go with --follow, or --follow --once");
+  }
   if (FLAGS_follow && !FLAGS_samples.empty()) {
     return InvalidArgumentError("--samples goes with one version, not with --follow");
   }
   return Status();
 }
 
-Status Follow(FileSystem& fs, Clock& clock) {
+Status Follow(FileSystem& fs, Clock& clock, const std::vector<std::string>& kafka_properties) {
   FollowOptions options;
   options.publisher.snapshots = WithoutTrailingSlash(FLAGS_snapshot);
   options.publisher.out = WithoutTrailingSlash(FLAGS_out);
@@ -84,10 +96,18 @@ Status Follow(FileSystem& fs, Clock& clock) {
                              .max_steps = static_cast<uint64_t>(FLAGS_max_steps)};
   options.poll = std::chrono::milliseconds(FLAGS_poll_ms);
   options.once = FLAGS_once;
+  AP_ASSIGN_OR_RETURN(const std::unique_ptr<Sinks> sinks,
+                      Sinks::Create({.directory = options.publisher.out,
+                                     .redis = FLAGS_redis,
+                                     .redis_password_env = FLAGS_redis_password_env,
+                                     .kafka = FLAGS_kafka,
+                                     .kafka_properties = kafka_properties,
+                                     .pace = FLAGS_once ? SinkPace::kWait : SinkPace::kBeside},
+                                    fs, clock));
   Follower follower(options, fs, clock, std::cout);
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<SignalWatcher> signals,
                       SignalWatcher::Start([&follower](int) { follower.Stop(); }));
-  return follower.Run({});
+  return follower.Run(sinks->all());
 }
 
 Status ExportOne(FileSystem& fs, Clock& clock) {
@@ -113,14 +133,16 @@ Status ExportOne(FileSystem& fs, Clock& clock) {
 }
 
 Status Run(std::span<char* const> arguments) {
-  AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, {}));
+  std::vector<std::string> kafka_properties;
+  const RepeatedFlag repeated[] = {{"kafka_property", &kafka_properties}};
+  AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, repeated));
   AP_RETURN_IF_ERROR(CheckFlags());
   InitLogging({.program = arguments[0],
                .log_dir = FLAGS_log_dir,
                .min_severity = FLAGS_log_dir.empty() ? google::WARNING : google::INFO});
   PosixFileSystem fs;
   SystemClock clock;
-  return FLAGS_follow ? Follow(fs, clock) : ExportOne(fs, clock);
+  return FLAGS_follow ? Follow(fs, clock, kafka_properties) : ExportOne(fs, clock);
 }
 
 }  // namespace

@@ -31,18 +31,23 @@ constexpr char kAbout[] =
     "  ps_verify --snapshot=DIR [--served=DIR] [--redis=HOST:PORT] [--kafka=HOST:PORT/TOPIC]\n"
     "  rows are compared as the version has them, in its precision; exit code 1 when any differs";
 
-// The first error counts, but every sink is looked at.
-void Compare(const FrozenModel& model, const StatusOr<ServedRows>& served, Status& status) {
-  const Status compared = served.ok() ? CompareRows(model, *served, std::cout) : served.status();
-  if (!served.ok()) {
-    std::cout << served.status().message() << "\n";
-  }
-  if (status.ok()) {
-    status = compared;
+// Of all places that were asked for. The first error counts, but every place is looked at.
+struct Outcome {
+  bool differs = false;
+  Status error;  // of a place that could not be read
+};
+
+void Compare(const FrozenModel& model, const StatusOr<ServedRows>& served, Outcome& outcome) {
+  const Status status = served.ok() ? CompareRows(model, *served, std::cout) : served.status();
+  if (served.ok() && status.code() == StatusCode::kFailedPrecondition) {
+    outcome.differs = true;
+  } else if (outcome.error.ok()) {
+    outcome.error = status;
   }
 }
 
-Status Run(std::span<char* const> arguments) {
+// True: all that is served is what was trained.
+StatusOr<bool> Run(std::span<char* const> arguments) {
   std::vector<std::string> properties;
   const RepeatedFlag repeated[] = {{"kafka_property", &properties}};
   AP_RETURN_IF_ERROR(ParseFlags(arguments, kProgram, kAbout, repeated));
@@ -55,27 +60,31 @@ Status Run(std::span<char* const> arguments) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<FrozenModel> model,
                       FrozenModel::Load(fs, FLAGS_snapshot));
   const std::string model_id = HexDigits(model->manifest().cluster_id());
-  Status status;
+  Outcome outcome;
   if (!FLAGS_served.empty()) {
-    Compare(*model, ReadFolderRows(fs, FLAGS_served), status);
+    Compare(*model, ReadFolderRows(fs, FLAGS_served), outcome);
   }
   if (!FLAGS_redis.empty()) {
     AP_ASSIGN_OR_RETURN(const RedisAddress address,
                         ParseRedisAddress(FLAGS_redis, FLAGS_redis_password_env));
-    Compare(*model, ReadRedisRows(address, model_id), status);
+    Compare(*model, ReadRedisRows(address, model_id), outcome);
   }
   if (!FLAGS_kafka.empty()) {
     AP_ASSIGN_OR_RETURN(const KafkaStream kafka, ParseKafkaAddress(FLAGS_kafka, properties));
-    Compare(*model, ReadKafkaRows(kafka, model_id), status);
+    Compare(*model, ReadKafkaRows(kafka, model_id), outcome);
   }
-  return status;
+  AP_RETURN_IF_ERROR(outcome.error);
+  return !outcome.differs;
 }
 
 }  // namespace
 }  // namespace antiphon
 
 int main(int argc, char** argv) {
-  const antiphon::Status status = antiphon::Run({argv, static_cast<size_t>(argc)});
+  const antiphon::StatusOr<bool> same = antiphon::Run({argv, static_cast<size_t>(argc)});
   antiphon::FlushLogging();
-  return antiphon::ExitWith(antiphon::kProgram, status);
+  if (!same.ok()) {
+    return antiphon::ExitWith(antiphon::kProgram, same.status());
+  }
+  return *same ? 0 : 1;
 }

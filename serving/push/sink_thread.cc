@@ -97,6 +97,7 @@ void SinkThread::Note(const VersionChain& chain, const std::optional<VersionPosi
   if (state.SerializeAsString() != state_.SerializeAsString()) {
     state_ = std::move(state);
     board_.Post(state_);
+    LOG(INFO) << target_->name() << " is " << SinkSummary(state_);
   }
 }
 
