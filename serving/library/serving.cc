@@ -91,7 +91,7 @@ struct Scorer::Inside {
         assembly(MakeInputLayout(model.job()), has_scene),
         values(static_cast<size_t>(model.job().data_config().input_fields_size())) {}
 
-  antiphon::Scorer& scorer() { return held->scorer(); }
+  antiphon::Scorer& scorer() const { return held->scorer(); }
 
   const Gemm gemm;
   std::unique_ptr<HeldScorer> held;
