@@ -127,7 +127,7 @@ Status EmbWriter::Flush() {
     return Status();
   }
   checksums_.push_back(Crc32c(block_));
-  const Status status = Write(block_);
+  Status status = Write(block_);
   block_.clear();
   return status;
 }

@@ -29,7 +29,7 @@ Status Follower::Run(const std::vector<VersionSink*>& sinks) {
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<Publisher> publisher,
                       Publisher::Open(options_.publisher, fs_, sinks));
   while (!stopped()) {
-    const Status published = PublishAll(*publisher);
+    Status published = PublishAll(*publisher);
     if (IsForPeople(published)) {
       return published;
     }

@@ -75,8 +75,8 @@ Status Publisher::Publish(const Publication& next, const CommittedSnapshot& snap
   const StatusOr<std::unique_ptr<FrozenModel>> model = Load(next, snapshot);
   StatusOr<VersionLink> written = model.ok() ? Write(next, **model) : model.status();
   if (!written.ok()) {
-    const Status status = written.status().WithContext("snapshot " + std::to_string(next.version) +
-                                                       " was not published");
+    Status status = written.status().WithContext("snapshot " + std::to_string(next.version) +
+                                                 " was not published");
     if (!MarkFailed(next, model.status(), written.status())) {
       return status;
     }

@@ -54,11 +54,12 @@ std::vector<std::string> OutdatedVersions(const std::vector<FoundVersion>& found
     kept.insert(served->base);
   }
   std::vector<std::string> outdated;
-  for (auto version = found.rbegin(); version != found.rend(); ++version) {
-    if (version->is_whole && (kept.contains(version->base) || kept.size() < std::max(keep, 1U))) {
-      kept.insert(version->base);
+  for (size_t i = found.size(); i-- > 0;) {
+    const FoundVersion& version = found[i];
+    if (version.is_whole && (kept.contains(version.base) || kept.size() < std::max(keep, 1U))) {
+      kept.insert(version.base);
     } else {
-      outdated.push_back(version->folder);
+      outdated.push_back(version.folder);
     }
   }
   return outdated;
