@@ -161,10 +161,10 @@ void SampleAgeLog::Save(Time now, LeasesState* out) const {
 Status SampleAgeLog::Load(const LeasesState& state, Time then) {
   Clear();
   for (const AgesOfPeriod& period : state.sample_ages()) {
-    AP_ASSIGN_OR_RETURN(AgeHistogram ages, AgeHistogram::FromProto(period.ages()));
+    AP_ASSIGN_OR_RETURN(const AgeHistogram ages, AgeHistogram::FromProto(period.ages()));
     parts_.push_back({.first = Before(then, period.first_ms()),
                       .last = Before(then, period.last_ms()),
-                      .ages = std::move(ages)});
+                      .ages = ages});
   }
   return Status();
 }

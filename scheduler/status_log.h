@@ -27,8 +27,9 @@ class StatusLog {
     if (entries_.size() == kMaxEntries) {
       entries_.pop_front();
     }
-    entries_.push_back({.status = Status(), .began_at = began_at});
-    return entries_.back();
+    Entry& entry = entries_.emplace_back();
+    entry.began_at = began_at;
+    return entry;
   }
 
   std::deque<Entry>& entries() { return entries_; }

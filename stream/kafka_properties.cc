@@ -18,6 +18,7 @@ StatusOr<std::string> ValueOf(const ClientProperty& property) {
   const std::string place = "data_config.stream.kafka: property " + property.name();
   if (property.value().starts_with(kFromEnvironment)) {
     const std::string name = property.value().substr(kFromEnvironment.size());
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets the environment
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) {
       return InvalidArgumentError(place + ": the environment has no " + name);
