@@ -5,13 +5,13 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <string_view>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "common/base/text.h"
@@ -57,6 +57,7 @@ StatusOr<pid_t> Spawn(const OutsideScorer& scorer) {
                                             "--model=" + scorer.version,
                                             "--samples=" + scorer.samples};
   std::vector<char*> arguments;
+  arguments.reserve(words_of_call.size() + 1);
   for (std::string& word : words_of_call) {
     arguments.push_back(word.data());
   }
@@ -66,7 +67,8 @@ StatusOr<pid_t> Spawn(const OutsideScorer& scorer) {
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
-    return FailedPreconditionError(std::string("it cannot be started: ") + std::strerror(error));
+    return FailedPreconditionError("it cannot be started: " +
+                                   std::generic_category().message(error));
   }
   return pid;
 }
