@@ -43,27 +43,44 @@ const char* KindName(const FeatureConfig& feature) {
   }
 }
 
+// How many bytes follow one that begins a character; -1: no character begins with it.
+int FollowersOf(unsigned char lead) {
+  if (lead < 0x80) {
+    return 0;
+  }
+  if (lead < 0xc2 || lead > 0xf4) {
+    return -1;
+  }
+  return lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+}
+
+// Not one that fewer bytes could say, and no surrogate.
+bool IsCodePoint(uint32_t code, int followers) {
+  const uint32_t least = followers == 2 ? 0x800 : followers == 3 ? 0x10000 : 0;
+  const bool is_surrogate = code >= 0xd800 && code < 0xe000;
+  return code >= least && code <= 0x10ffff && !is_surrogate;
+}
+
 // Whether the bytes are UTF-8 as JSON has it: no overlong forms, no surrogates.
 bool IsUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || text.size() - i <= more) {
+  while (!text.empty()) {
+    const auto lead = static_cast<unsigned char>(text[0]);
+    const int followers = FollowersOf(lead);
+    if (followers < 0 || text.size() <= static_cast<size_t>(followers)) {
       return false;
     }
-    uint32_t code = more == 0 ? lead : lead & (0x3fU >> more);
-    for (size_t k = 1; k <= more; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
+    uint32_t code = followers == 0 ? lead : lead & (0x3fU >> followers);
+    for (int k = 1; k <= followers; ++k) {
+      const auto next = static_cast<unsigned char>(text[static_cast<size_t>(k)]);
       if ((next & 0xc0U) != 0x80) {
         return false;
       }
       code = code << 6 | (next & 0x3fU);
     }
-    const uint32_t least = more == 2 ? 0x800 : more == 3 ? 0x10000 : 0;
-    if (code < least || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+    if (!IsCodePoint(code, followers)) {
       return false;
     }
-    i += 1 + more;
+    text.remove_prefix(static_cast<size_t>(followers) + 1);
   }
   return true;
 }

@@ -169,6 +169,31 @@ TEST_F(FeatureDescriptionTest, AFeatureThatIsMissingOrNewIsFoundOut) {
               HasSubstr("there are 8 features, training had 7"));
 }
 
+TEST_F(FeatureDescriptionTest, AVocabularyThatIsNoUtf8IsToldInBytes) {
+  struct Case {
+    const char* entry;
+    bool is_text;
+  };
+  for (const auto& [entry, is_text] : std::vector<Case>{{"caf\xc3\xa9", true},
+                                                        {"\xe2\x82\xac", true},
+                                                        {"\xf0\x9f\x98\x80", true},
+                                                        {"\xf4\x8f\xbf\xbf", true},
+                                                        {"\xc3", false},
+                                                        {"\xc3x", false},
+                                                        {"\xc0\xaf", false},
+                                                        {"\xe0\x9f\xbf", false},
+                                                        {"\xed\xa0\x80", false},
+                                                        {"\xf4\x90\x80\x80", false},
+                                                        {"\xff", false}}) {
+    Statistics("word").set_vocabulary(1, entry);
+
+    const ServedFeature word = Describe()[3];
+
+    EXPECT_EQ(word.vocabulary_size(), is_text ? 2 : 0) << entry;
+    EXPECT_EQ(word.vocabulary_bytes_size(), is_text ? 0 : 2) << entry;
+  }
+}
+
 // What others read is the description itself, not its digest.
 TEST_F(FeatureDescriptionTest, ADescriptionThatIsNotWhatItsDigestSaysIsFoundOut) {
   const std::vector<ServedFeature> trained = Describe();
