@@ -42,7 +42,7 @@ StatusOr<EmbTable> EmbTable::Open(std::span<const std::byte> file) {
     return DataLossError("it has " + std::to_string(file.size()) + " bytes, expected " +
                          std::to_string(header.file_bytes()) + ": torn or not yet whole");
   }
-  if (std::bit_cast<uintptr_t>(file.data()) % alignof(Key) != 0) {
+  if (reinterpret_cast<uintptr_t>(file.data()) % alignof(Key) != 0) {
     return InvalidArgumentError("the file lies at an odd address, expected a multiple of 8");
   }
   AP_RETURN_IF_ERROR(CheckBlocks(header, file));
