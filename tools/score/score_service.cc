@@ -1,5 +1,6 @@
 #include "tools/score/score_service.h"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -25,6 +26,25 @@ StatusOr<std::string> TextOf(const json& value) {
     return std::string();
   }
   return InvalidArgumentError("it is no text and no number");
+}
+
+// The texts of a sample, by input field.
+Status ReadSample(const json& sample, const Scorer& scorer, std::vector<std::string>& texts) {
+  if (!sample.is_object()) {
+    return InvalidArgumentError("expected an object of fields");
+  }
+  const DataConfig& data = scorer.model().job().data_config();
+  for (const uint32_t field : scorer.used_fields()) {
+    const std::string& name = data.input_fields(static_cast<int>(field)).input_name();
+    const auto found = sample.find(name);
+    texts[field].clear();
+    if (found != sample.end()) {
+      StatusOr<std::string> text = TextOf(*found);
+      AP_RETURN_IF_ERROR(text.status().WithContext("field \"" + name + "\""));
+      texts[field] = *std::move(text);
+    }
+  }
+  return Status();
 }
 
 }  // namespace
@@ -112,25 +132,13 @@ StatusOr<std::string> ScoreService::ScoreBy(Seat& seat, std::string_view body, s
   const std::shared_ptr<const ServedModel>& model = seat.reader.Get();
   AP_RETURN_IF_ERROR(seat.scorer->Use(model));
   Scorer& scorer = seat.scorer->scorer();
-  const auto& fields = model->job().data_config().input_fields();
-  std::vector<std::string> texts(static_cast<size_t>(fields.size()));
+  std::vector<std::string> texts(
+      static_cast<size_t>(model->job().data_config().input_fields_size()));
   std::vector<std::string_view> values(texts.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::string where = "sample " + std::to_string(i);
-    if (!rows[i].is_object()) {
-      return InvalidArgumentError(where + ": expected an object of fields");
-    }
-    for (const uint32_t field : scorer.used_fields()) {
-      const std::string& name = fields[static_cast<int>(field)].input_name();
-      const auto found = rows[i].find(name);
-      texts[field].clear();
-      if (found != rows[i].end()) {
-        StatusOr<std::string> text = TextOf(*found);
-        AP_RETURN_IF_ERROR(text.status().WithContext(where + ": field \"" + name + "\""));
-        texts[field] = *std::move(text);
-      }
-      values[field] = texts[field];
-    }
+    AP_RETURN_IF_ERROR(ReadSample(rows[i], scorer, texts).WithContext(where));
+    std::ranges::copy(texts, values.begin());
     AP_RETURN_IF_ERROR(scorer.Add(values).WithContext(where));
   }
   samples = rows.size();

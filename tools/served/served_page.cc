@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <sys/stat.h>
+#include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -28,9 +28,9 @@ constexpr double kMsPerSecond = 1000;
 
 // What the library gives for what is missing or of another type would be an exception.
 const Json& FieldOf(const Json& object, const char* name) {
-  static const Json kNone;
+  static const Json none;
   const auto found = object.find(name);
-  return found == object.end() ? kNone : *found;
+  return found == object.end() ? none : *found;
 }
 std::string TextOf(const Json& value) {
   return value.is_string() ? value.get<std::string>() : "";
@@ -68,7 +68,8 @@ StatusOr<ServedLine> AskServer(const std::string& server, Duration timeout) {
 StatusOr<int64_t> WrittenMs(const std::string& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) {
-    const std::string message = "cannot look at " + path + ": " + std::strerror(errno);
+    const std::string message =
+        "cannot look at " + path + ": " + std::generic_category().message(errno);
     return errno == ENOENT ? NotFoundError(message) : UnavailableError(message);
   }
   return int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
