@@ -48,7 +48,7 @@ Status KafkaTarget::Push(const VersionLink& link) {
     chain_begin = tail_->chain_begin;
   }
   int64_t sent = 0;
-  if (const Status failed = Send(link, chain_begin, sent); !failed.ok()) {
+  if (Status failed = Send(link, chain_begin, sent); !failed.ok()) {
     producer_.reset();
     known_end_ = -1;
     return failed;
