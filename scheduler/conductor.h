@@ -58,7 +58,7 @@ class Conductor {
   StatusOr<LeaseReply> Lease(const LeaseRequest& request, Incarnation sender, Time now);
   // `view_epoch` is that of the view which the sender goes by: what it measured may be told by the
   // tasks and scenes of a plan before the last extension.
-  StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& delta,
+  StatusOr<ReportReply> Report(const ReportRequest& request, const MetricsDelta& measured,
                                Incarnation sender, uint64_t view_epoch, Time now);
 
   // The node is to leave; see Membership::Drain.

@@ -28,11 +28,12 @@ std::vector<JournalRecord> ThinOut(std::vector<JournalRecord> records,
   std::vector<JournalRecord> kept;
   size_t snapshots = 0;
   size_t histories = 0;
-  for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    const bool is_outdated = (record->has_snapshot() && ++snapshots > kSnapshotsInJournal) ||
-                             (HasHistory(*record) && ++histories > 1);
-    if (!is_outdated && !IsInSums(*record)) {
-      kept.push_back(std::move(*record));
+  std::ranges::reverse(records);  // the last ones first
+  for (JournalRecord& record : records) {
+    const bool is_outdated = (record.has_snapshot() && ++snapshots > kSnapshotsInJournal) ||
+                             (HasHistory(record) && ++histories > 1);
+    if (!is_outdated && !IsInSums(record)) {
+      kept.push_back(std::move(record));
     }
   }
   std::ranges::reverse(kept);
