@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 from cluster import run, until
+from delta_job import DeltaJob
 from sample_job import write_job
 
 BIN = pathlib.Path(os.environ["ANTIPHON_BIN"])
@@ -90,25 +91,12 @@ class FollowTest(unittest.TestCase):
         self.assertEqual(list(self.out.glob("*.tmp")), [])
 
     def test_deltas_become_steps_one_after_the_other(self):
-        self.snapshot("every_samples: 3000 deltas_between_full: 100 keep: 9")
-        deltas = []
-        for epochs in (4, 16, 64):  # a fast machine trains while the first snapshot is written
-            shutil.rmtree(self.dir / "snapshots", ignore_errors=True)
-            done = run(BIN / "ps_train", f"--job={self.job}", "--quiet",
-                       f"--snapshot_dir={self.dir}/snapshots", "--set", "eval_input_path=[]",
-                       "--set", f"data_config.num_epochs={epochs}")
-            self.assertEqual(done.returncode, 0, done.stderr)
-            deltas = range(2, min(self.newest_snapshot(), 10))  # the first and the last are full
-            if len(deltas) > 1:
-                break
-        self.assertGreater(len(deltas), 1)
-        aside = self.dir / "aside"
-        aside.mkdir()
-        for version in range(2, self.newest_snapshot() + 1):
-            shutil.move(self.dir / "snapshots" / f"snapshot-{version}", aside)
+        job = DeltaJob(self.dir, at_least=2)
+        full, *deltas, _ = job.versions
+        job.hand_over(full)
         self.assertEqual(run(*self.arguments("--once")).returncode, 0)
         for version in deltas:
-            shutil.move(aside / f"snapshot-{version}", self.dir / "snapshots")
+            job.hand_over(version)
         done = run(*self.arguments("--once"))
         self.assertEqual(done.returncode, 0, done.stderr)
         for version in deltas:

@@ -23,8 +23,10 @@
 namespace antiphon {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 using Kind = SnapshotAuthor::Kind;
 
 constexpr char kSnapshots[] = "/snaps";
@@ -41,18 +43,30 @@ std::string ReadServed(FileSystem& fs, const VersionLink& link, const std::strin
   return bytes;
 }
 
+// A table of a version, and the bytes that it reads.
+class TableOfVersion {
+ public:
+  TableOfVersion(FileSystem& fs, const VersionLink& link, const ServedTable& described) {
+    const std::string bytes = ReadServed(fs, link, described.file());
+    words_.resize(bytes.size() / sizeof(uint64_t) + 1);
+    std::memcpy(words_.data(), bytes.data(), bytes.size());
+    table_ = EmbTable::Open(std::as_bytes(std::span(words_)).first(bytes.size()));
+    EXPECT_TRUE(table_.ok()) << table_.status();
+  }
+  const EmbTable* operator->() const { return &*table_; }
+
+ private:
+  std::vector<uint64_t> words_;
+  StatusOr<EmbTable> table_ = NotFoundError("not opened");
+};
+
 // What a server that applies a chain would serve.
 TableRows ServedRowsOf(FileSystem& fs, const VersionChain& chain) {
   TableRows rows(static_cast<size_t>(chain.back().signature.tables_size()));
   for (const VersionLink& link : chain) {
     for (size_t t = 0; t < rows.size(); ++t) {
       const ServedTable& described = link.signature.tables(static_cast<int>(t));
-      const std::string bytes = ReadServed(fs, link, described.file());
-      std::vector<uint64_t> words(bytes.size() / sizeof(uint64_t) + 1);
-      std::memcpy(words.data(), bytes.data(), bytes.size());
-      const StatusOr<EmbTable> table =
-          EmbTable::Open(std::as_bytes(std::span(words)).first(bytes.size()));
-      EXPECT_TRUE(table.ok()) << table.status();
+      const TableOfVersion table(fs, link, described);
       EXPECT_EQ(table->header().kind, link.signature.has_step() ? EmbKind::kStep : EmbKind::kFull);
       EXPECT_EQ(table->rows(), described.rows());
       EXPECT_EQ(table->tombstones().size(), described.tombstones());
@@ -245,6 +259,39 @@ TEST_F(PublisherTest, ServesOnlyWhatWasPromoted) {
   EXPECT_EQ(PublishAll(*publisher), 1);
   EXPECT_EQ(publisher->current().size(), 4U);
   ExpectServesTheJob();
+}
+
+TEST_F(PublisherTest, AStepTakesAwayARowWhoseScoreFellAndServesOneWhoseScoreRose) {
+  constexpr Key kStays = 1;
+  constexpr Key kFalls = 2;
+  constexpr Key kRises = 3;
+  const auto shown = [](ApproximateCount times) {
+    return RowHistory{.last_seen = RowSecondsFromUnix(1'700'000'000), .shows = times, .clicks = 0};
+  };
+  rules_.min_score = 5;
+  author_.plan().mutable_schema()->mutable_tables(0)->mutable_row_policy()->mutable_eviction();
+  author_.TrainRow(0, kStays, 0.25F, shown(9));
+  author_.TrainRow(0, kFalls, 0.5F, shown(9));
+  author_.TrainRow(0, kRises, 0.75F, shown(1));
+  author_.Write(fs_, kSnapshots, Kind::kFull);
+  const auto publisher = Open();
+  EXPECT_EQ(PublishAll(*publisher), 1);
+  EXPECT_THAT(ServedRowsOf(fs_, publisher->current())[0],
+              ElementsAre(Pair(kStays, Each(0.25F)), Pair(kFalls, Each(0.5F))));
+
+  author_.TrainRow(0, kFalls, -0.5F, shown(1));
+  author_.TrainRow(0, kRises, -0.75F, shown(9));
+  author_.Write(fs_, kSnapshots, Kind::kDelta);
+  EXPECT_EQ(PublishAll(*publisher), 1);
+
+  const VersionChain& chain = publisher->current();
+  ASSERT_EQ(chain.size(), 2U);
+  EXPECT_THAT(ServedRowsOf(fs_, chain)[0],
+              ElementsAre(Pair(kStays, Each(0.25F)), Pair(kRises, Each(-0.75F))));
+  const TableOfVersion step(fs_, chain[1], chain[1].signature.tables(0));
+  EXPECT_THAT(step->keys(), ElementsAre(kRises));
+  ASSERT_THAT(step->tombstones(), ElementsAre(kFalls));
+  EXPECT_EQ(step->reason(0), TombstoneReason::kFiltered);
 }
 
 TEST_F(PublisherTest, ADirectoryThatLostPartOfItsChainBeginsAnew) {

@@ -13,7 +13,6 @@ namespace antiphon {
 namespace {
 
 constexpr uint64_t kKeys = 60;  // of a table
-constexpr size_t kRowHeaderBytes = 16;
 constexpr size_t kChunkHeaderBytes = 8;
 
 constexpr char kJob[] = R"(
@@ -67,6 +66,7 @@ SnapshotAuthor::SnapshotAuthor(uint64_t seed, uint32_t embedding_dim) : rng_(see
   rows_.resize(static_cast<size_t>(plan().schema().tables_size()));
   changed_.resize(rows_.size());
   removed_.resize(rows_.size());
+  histories_.resize(rows_.size());
   for (const BlockSpec& block : plan().schema().blocks()) {
     blocks_.emplace_back(BlockFloats(block));
   }
@@ -89,6 +89,7 @@ void SnapshotAuthor::Train() {
         if (rows_[table].erase(key) > 0) {
           removed_[table][key] = static_cast<uint32_t>(1 + rng_.Below(3));
           changed_[table].erase(key);
+          histories_[table].erase(key);
         }
       } else {
         rows_[table][key] = RandomRow(table);
@@ -103,13 +104,23 @@ void SnapshotAuthor::Train() {
   }
 }
 
+void SnapshotAuthor::TrainRow(TableId table, Key key, float weight, const RowHistory& history) {
+  rows_[table][key].assign(plan().schema().tables(static_cast<int>(table)).dim(), weight);
+  histories_[table][key] = history;
+  changed_[table].insert(key);
+}
+
 void SnapshotAuthor::WriteRows(LaneFileWriter& writer, TableId table,
                                const std::set<Key>& keys) const {
   std::string payload;
   for (const Key key : keys) {
     const std::vector<float>& row = rows_[table].at(key);
     Put(&key, sizeof key, payload);
-    payload.append(kRowHeaderBytes - sizeof key, '\0');
+    const auto known = histories_[table].find(key);
+    const RowHistory history = known != histories_[table].end() ? known->second : RowHistory();
+    Put(&history.last_seen, sizeof history.last_seen, payload);
+    Put(&history.shows, sizeof history.shows, payload);
+    Put(&history.clicks, sizeof history.clicks, payload);
     Put(row.data(), row.size() * sizeof(float), payload);
   }
   if (!keys.empty()) {

@@ -16,6 +16,7 @@
 #include "common/base/rng.h"
 #include "common/base/types.h"
 #include "common/ckpt/lane_file_writer.h"
+#include "common/ckpt/row_history.h"
 #include "proto/plan.pb.h"
 #include "proto/snapshot.pb.h"
 
@@ -33,6 +34,8 @@ class SnapshotAuthor {
 
   // Trains on a few samples.
   void Train();
+  // One row has those weights, a number for all of them, and was met so often.
+  void TrainRow(TableId table, Key key, float weight, const RowHistory& history);
   // The snapshot that comes next, in `directory`.
   void Write(FileSystem& fs, const std::string& directory, Kind kind);
 
@@ -58,6 +61,8 @@ class SnapshotAuthor {
   uint64_t version_ = 0;
   TableRows rows_;
   std::vector<std::vector<float>> blocks_;
+  // By table; of rows that are not here, nothing is known.
+  std::vector<std::map<Key, RowHistory>> histories_;
   // Since the last snapshot, by table.
   std::vector<std::set<Key>> changed_;
   std::vector<std::map<Key, uint32_t>> removed_;  // why
