@@ -7,7 +7,6 @@
 #include "common/base/text.h"
 #include "common/ckpt/snapshot_chain.h"
 #include "scheduler/cluster_view.h"
-#include "scheduler/journal_state.h"
 #include "scheduler/journal_thinning.h"
 #include "scheduler/restore_check.h"
 
@@ -346,16 +345,24 @@ void ClusterKeeper::GiveUpMove(const std::string& why) {
   }
 }
 
+void ClusterKeeper::Describe(ClusterStatus* status) const {
+  if (view_.epoch() > 0) {
+    *status->mutable_view() = view_;
+  }
+  recoveries_.log().Describe(status->mutable_recoveries());
+  moves_.log().Describe(status->mutable_moves());
+}
+
 void ClusterKeeper::NoteHistory() {
   const bool of_recoveries = recoveries_.log().TakeNews();
   const bool of_moves = moves_.log().TakeNews();
   if (journal_ == nullptr || !(of_recoveries || of_moves)) {
     return;
   }
-  JournalStateRecord state;
-  recoveries_.log().Describe(state.mutable_history()->mutable_recoveries());
-  moves_.log().Describe(state.mutable_history()->mutable_moves());
-  journal_->Note(RecordOf(state));
+  JournalRecord record;
+  recoveries_.log().Describe(record.mutable_history()->mutable_recoveries());
+  moves_.log().Describe(record.mutable_history()->mutable_moves());
+  journal_->Note(std::move(record));
 }
 
 // What comes too late does no harm: a lane that forgot reads again.

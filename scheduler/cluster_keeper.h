@@ -90,8 +90,8 @@ class ClusterKeeper {
   const RestorePoint& restored_from() const { return point_; }
   uint64_t restored_rows() const { return builder_.restored_rows(); }
   RecoveryLog& recoveries() { return recoveries_; }
-  const RecoveryLog& recoveries() const { return recoveries_; }
-  const MoveLog& moves() const { return moves_; }
+  // The view, and what is known of losses and moves.
+  void Describe(ClusterStatus* status) const;
 
  private:
   // After a move that was given up.

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/base/logging.h"
-#include "scheduler/journal_state.h"
 #include "scheduler/plan_growth.h"
 
 namespace antiphon {
@@ -432,14 +431,11 @@ Status Conductor::Replay(const JournalRecord& record, Time then) {
     case JournalRecord::kMeasured:
       return metrics_ == nullptr ? DataLossError("something was measured before the job began")
                                  : metrics_->Load(record.measured());
+    case JournalRecord::kLeases:
+      return LoadLeases(record.leases(), then);
     case JournalRecord::kEnd:
       ReplayEnd(record.end(), then);
       return Status();
-    case JournalRecord::CHANGE_NOT_SET: {
-      AP_ASSIGN_OR_RETURN(const std::optional<JournalStateRecord> state, StateOf(record));
-      return state.has_value() && state->has_leases() ? LoadLeases(state->leases(), then)
-                                                      : Status();
-    }
     default:
       return Status();
   }

@@ -1,12 +1,16 @@
-#include "scheduler/journal_state.h"
-
+// Members of LeaseBook, ClockGroup, SampleAgeLog and Conductor that write all that leases and
+// reports have come to (LeasesState, proto/journal_state.proto), and read it again: in one place,
+// so that who adds to one of them finds the whole. What leases and reports measured is another
+// record (scheduler/metrics_state.h).
 #include <algorithm>
 #include <chrono>
 #include <set>
 #include <string>
-#include <utility>
+#include <vector>
 
-#include "common/base/logging.h"
+#include "common/base/status.h"
+#include "proto/journal.pb.h"
+#include "proto/journal_state.pb.h"
 #include "scheduler/clock_group.h"
 #include "scheduler/conductor.h"
 #include "scheduler/lease_book.h"
@@ -24,24 +28,6 @@ Time Before(Time then, int64_t milliseconds) {
 }
 
 }  // namespace
-
-JournalRecord RecordOf(const JournalStateRecord& state) {
-  JournalRecord carrier;
-  CHECK(carrier.ParseFromString(state.SerializeAsString()));
-  return carrier;
-}
-
-StatusOr<std::optional<JournalStateRecord>> StateOf(const JournalRecord& record) {
-  if (record.change_case() != JournalRecord::CHANGE_NOT_SET) {
-    return std::optional<JournalStateRecord>();
-  }
-  JournalStateRecord state;
-  if (!state.ParseFromString(record.SerializeAsString()) ||
-      !(state.has_leases() || state.has_history())) {
-    return DataLossError("a record is of a kind that this scheduler does not know");
-  }
-  return std::optional(std::move(state));
-}
 
 LeaseBookState LeaseBook::Save() const {
   LeaseBookState state;
@@ -170,11 +156,9 @@ Status SampleAgeLog::Load(const LeasesState& state, Time then) {
 }
 
 std::vector<JournalRecord> Conductor::Sums(Time now) const {
-  JournalStateRecord state;
-  *state.mutable_leases() = SaveLeases(now);
-  std::vector<JournalRecord> sums;
-  sums.push_back(RecordOf(state));
-  *sums.emplace_back().mutable_measured() = metrics_->Save();
+  std::vector<JournalRecord> sums(2);
+  *sums[0].mutable_leases() = SaveLeases(now);
+  *sums[1].mutable_measured() = metrics_->Save();
   return sums;
 }
 

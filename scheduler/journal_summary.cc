@@ -1,11 +1,9 @@
 #include "scheduler/journal_summary.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 
 #include "scheduler/cluster_view.h"
-#include "scheduler/journal_state.h"
 
 namespace antiphon {
 
@@ -50,13 +48,11 @@ StatusOr<JournalSummary> Summarize(const std::vector<JournalRecord>& records) {
       case JournalRecord::kSnapshot:
         summary.snapshots.push_back(record);
         break;
-      case JournalRecord::CHANGE_NOT_SET: {
-        AP_ASSIGN_OR_RETURN(const std::optional<JournalStateRecord> state, StateOf(record));
-        if (state->has_history()) {
-          summary.history = state->history();
-        }
+      case JournalRecord::kHistory:
+        summary.history = record.history();
         break;
-      }
+      case JournalRecord::CHANGE_NOT_SET:
+        return DataLossError("a record is of a kind that this scheduler does not know");
       default:
         break;
     }

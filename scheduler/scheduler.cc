@@ -488,11 +488,7 @@ ClusterStatus Scheduler::status(const StatusRequest& request) const {
   ClusterStatus status = StatusOf(job_, View(now), request, clock_.WallSeconds(), now);
   status.set_cluster_id(options_.cluster_id);
   status.set_uptime_seconds(SecondsBetween(started_, now));
-  if (cluster_.view().epoch() > 0) {
-    *status.mutable_view() = cluster_.view();
-  }
-  cluster_.recoveries().log().Describe(status.mutable_recoveries());
-  cluster_.moves().log().Describe(status.mutable_moves());
+  cluster_.Describe(&status);
   snapshots_.Describe(&status);
   return status;
 }

@@ -314,6 +314,28 @@ TEST(SchedulerJournalTest, AJobThatHasEndedIsOnlyToldSoAgain) {
   EXPECT_EQ(cluster.LastBeat(1)->state(), JOB_FINISHED);
 }
 
+// What it changed would be missing, and nobody would know.
+TEST(SchedulerJournalTest, DoesNotGoOnFromARecordOfAKindThatItDoesNotKnow) {
+  MemoryFileSystem fs;
+  FakeClock clock;
+  {
+    const auto journal = Journal::Open(fs, clock, "/journal");
+    ASSERT_TRUE(journal.ok());
+    (*journal)->Note(StartRecord(5, "mem://old", 1, 1));
+    JournalRecord of_a_later_program;  // field 100, a message without fields
+    ASSERT_TRUE(of_a_later_program.ParseFromString(std::string("\xa2\x06\x00", 3)));
+    (*journal)->Note(of_a_later_program);
+  }
+  MemoryTransport transport(clock);
+  SchedulerOptions options = WithJournal();
+  options.cluster_id = 9;
+
+  const Status status = Scheduler::Create(options, transport, fs, clock).status();
+
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_EQ(status.message(), "/journal: a record is of a kind that this scheduler does not know");
+}
+
 TEST(SchedulerJournalTest, ServesTheJobOfTheJournalOnly) {
   MemoryFileSystem fs;
   FakeClock clock;

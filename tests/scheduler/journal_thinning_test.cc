@@ -9,7 +9,6 @@
 
 #include "scheduler/conductor.h"
 #include "scheduler/journal.h"
-#include "scheduler/journal_state.h"
 #include "tests/support/crashing_file_system.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
@@ -38,24 +37,22 @@ JournalRecord ReportOf(uint64_t worker, uint64_t lease_epoch, uint64_t position)
 
 // As a scheduler has them at this moment.
 std::vector<JournalRecord> Sums(uint64_t samples) {
-  JournalStateRecord state;
-  state.mutable_leases()->mutable_book()->set_samples_trained(samples);
-  std::vector<JournalRecord> sums;
-  sums.push_back(RecordOf(state));
-  sums.emplace_back().mutable_measured()->set_newer_samples(samples);
+  std::vector<JournalRecord> sums(2);
+  sums[0].mutable_leases()->mutable_book()->set_samples_trained(samples);
+  sums[1].mutable_measured()->set_newer_samples(samples);
   return sums;
 }
 
 uint64_t SamplesIn(const JournalRecord& record) {
-  return StateOf(record).value().value().leases().book().samples_trained();
+  return record.leases().book().samples_trained();
 }
 
 JournalRecord HistoryOf(int recoveries) {
-  JournalStateRecord state;
+  JournalRecord record;
   for (int i = 0; i < recoveries; ++i) {
-    state.mutable_history()->add_recoveries();
+    record.mutable_history()->add_recoveries();
   }
-  return RecordOf(state);
+  return record;
 }
 
 JournalRecord SnapshotOf(uint64_t version) {
@@ -106,17 +103,12 @@ TEST(JournalThinningTest, KeepsTheSnapshotsThatSomebodyMayGoBackTo) {
   EXPECT_EQ(thinned.back().snapshot().version(), 100U);
 }
 
-TEST(JournalThinningTest, ARecordOfNoKnownKindIsAnError) {
-  EXPECT_EQ(StateOf(JournalRecord()).status().code(), StatusCode::kDataLoss);
-  EXPECT_FALSE(StateOf(SnapshotOf(1)).value().has_value());
-}
-
 TEST(JournalThinningTest, TheLastHistoryIsEnough) {
   const std::vector<JournalRecord> thinned =
       ThinOut({HistoryOf(1), RegistrationOf(1), HistoryOf(2), RegistrationOf(2)}, {});
 
   ASSERT_THAT(thinned, SizeIs(3));
-  EXPECT_EQ(StateOf(thinned[1]).value().value().history().recoveries_size(), 2);
+  EXPECT_EQ(thinned[1].history().recoveries_size(), 2);
 }
 
 // The process dies at each change of the disk that thinning makes.
