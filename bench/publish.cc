@@ -140,7 +140,7 @@ class PublishBench {
     CHECK((*writer)->Finish().ok());
   }
 
-  LayeredTable WithOverlay(const LayeredTable& bare) {
+  LayeredTable WithOverlay(const LayeredTable& bare) const {
     std::vector<Key> changed;
     for (uint64_t i = 0; i < options_.overlay; ++i) {
       changed.push_back(Mix64(options_.changed + i + 1));

@@ -48,7 +48,7 @@ Status Run(std::span<char* const> arguments) {
   PosixFileSystem fs;
   AP_ASSIGN_OR_RETURN(const std::unique_ptr<TopicReceiver> receiver,
                       TopicReceiver::Create(options, fs));
-  const Status status = receiver->Run([&stops] { return stops.load(); });
+  Status status = receiver->Run([&stops] { return stops.load(); });
   std::cout << FLAGS_out << ": " << ReceiverSummary(receiver->receiver().counts()) << "\n";
   return status;
 }

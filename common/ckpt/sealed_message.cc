@@ -42,7 +42,8 @@ StatusOr<std::string> SealMessage(const SealKind& kind,
 
 StatusOr<Seal> DecodeSeal(const SealKind& kind, std::span<const std::byte, kSealBytes> prologue) {
   if (std::memcmp(prologue.data(), kind.magic.data(), kMagicBytes) != 0) {
-    return DataLossError("bad magic, expected " + std::string(kind.magic));
+    const std::string_view letters = kind.magic.substr(0, kind.magic.find('\r'));
+    return DataLossError("bad magic, expected " + std::string(letters));
   }
   if (LoadLittle<uint32_t>(prologue, kPrologueCrcAt) != Crc32c(prologue.first(kPrologueCrcAt))) {
     return DataLossError("the checksum of the first " + std::to_string(kSealBytes) +
