@@ -5,7 +5,6 @@
 namespace antiphon {
 namespace {
 
-constexpr int64_t kPeriodBeginMs = 1767225600000;  // 2026-01-01 00:00 UTC
 constexpr int64_t kHourMs = 3600000;
 
 // Relative traffic of each hour.
@@ -14,7 +13,8 @@ constexpr std::array<double, kHoursADay> kTrafficOfHour = {3, 2, 1, 1, 1, 1, 2, 
 
 }  // namespace
 
-Calendar::Calendar(int days) : days_(days), traffic_before_hour_{} {
+Calendar::Calendar(int days, int64_t begin_ms)
+    : days_(days), begin_ms_(begin_ms), traffic_before_hour_{} {
   for (size_t hour = 0; hour < kTrafficOfHour.size(); ++hour) {
     traffic_before_hour_[hour + 1] = traffic_before_hour_[hour] + kTrafficOfHour[hour];
   }
@@ -38,9 +38,22 @@ Moment Calendar::At(double progress) const {
   moment.progress = progress;
   moment.hour = hour;
   moment.slot = day * kSlotsADay + hour * 2 + (of_hour >= 0.5 ? 1 : 0);
-  moment.time_ms = kPeriodBeginMs + (int64_t{day} * kHoursADay + hour) * kHourMs +
+  moment.time_ms = begin_ms_ + (int64_t{day} * kHoursADay + hour) * kHourMs +
                    static_cast<int64_t>(of_hour * kHourMs);
   return moment;
+}
+
+double Calendar::ProgressAfter(double seconds) const {
+  const double hours = seconds * 1000 / static_cast<double>(kHourMs);
+  if (hours >= static_cast<double>(slot_count()) / 2) {
+    return 1;
+  }
+  const auto whole = static_cast<int>(hours);
+  const auto hour = static_cast<size_t>(whole % kHoursADay);
+  const double before = traffic_before_hour_[hour];
+  const double of_day = before + (hours - whole) * (traffic_before_hour_[hour + 1] - before);
+  const int day = whole / kHoursADay;
+  return (day + of_day) / days_;
 }
 
 }  // namespace antiphon

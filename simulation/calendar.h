@@ -19,20 +19,26 @@ struct Moment {
 
 inline constexpr int kHoursADay = 24;
 inline constexpr int kSlotsADay = 48;
+inline constexpr int64_t kUsualBeginMs = 1767225600000;  // 2026-01-01 00:00 UTC
 
 class Calendar {
  public:
-  // `days` is at least 1.
-  explicit Calendar(int days);
+  // `days` is at least 1. Whenever the period begins, its first hour is hour 0 of the day.
+  explicit Calendar(int days, int64_t begin_ms = kUsualBeginMs);
 
   // When `progress` of the traffic is over; later for a larger progress. In [0, 1).
   Moment At(double progress) const;
 
+  // How much of the traffic is over so long after the beginning: 1 from the end on.
+  double ProgressAfter(double seconds) const;
+
+  int64_t begin_ms() const { return begin_ms_; }
   int days() const { return days_; }
   int slot_count() const { return days_ * kSlotsADay; }
 
  private:
   int days_;
+  int64_t begin_ms_;
   std::array<double, kHoursADay + 1> traffic_before_hour_;  // shares of a day's traffic
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "common/base/hash.h"
 #include "common/base/rng.h"
@@ -59,8 +60,12 @@ Status SetDelays(std::string_view text, EventStreamOptions& options) {
 EventStream::EventStream(const Platform& platform, const EventStreamOptions& options)
     : platform_(platform),
       options_(options),
-      requests_({.requests =
-                     (options.impressions + kImpressionsPerRequest - 1) / kImpressionsPerRequest}),
+      requests_(
+          {.requests = (options.impressions + kImpressionsPerRequest - 1) / kImpressionsPerRequest,
+           .end = options.seconds > 0 ? platform.calendar().ProgressAfter(options.seconds) : 1}),
+      until_ms_(options.seconds > 0
+                    ? platform.calendar().begin_ms() + static_cast<int64_t>(options.seconds * 1000)
+                    : std::numeric_limits<int64_t>::max()),
       csv_(platform),
       impressions_left_(options.impressions),
       hosts_(platform.hosts().size()),
@@ -133,6 +138,9 @@ bool EventStream::Next(StreamEvent& event, std::string& line) {
       !pending_.empty() &&
       (!has_ahead_ || pending_.top().time_ms <= ahead_.impression.showing.moment.time_ms);
   if (feedback_first) {
+    if (pending_.top().time_ms > until_ms_) {
+      return false;
+    }
     GiveFeedback(event, line);
     return true;
   }
@@ -175,7 +183,7 @@ void EventStream::AppendCounters(std::string& line) {
 }
 
 void EventStream::GiveFeedback(StreamEvent& event, std::string& line) {
-  static const size_t kEmpty = EmptyColumns();
+  static const size_t empty_columns = EmptyColumns();
   const Pending pending = pending_.top();
   pending_.pop();
   event.id = std::to_string(pending.number);
@@ -184,7 +192,7 @@ void EventStream::GiveFeedback(StreamEvent& event, std::string& line) {
   event.feedback = pending.task;
   line.append(event.id).append(",");
   AppendNumber(event.time_ms, line);
-  line.append(",").append(TaskName(pending.task)).append(",1,").append(kEmpty, ',');
+  line.append(",").append(TaskName(pending.task)).append(",1,").append(empty_columns, ',');
   line.push_back('\n');
   if (pending.task == Task::kClick) {
     hosts_[pending.host].clicks_5m.Add(event.time_ms);

@@ -24,6 +24,9 @@ namespace antiphon {
 
 struct EventStreamOptions {
   int64_t impressions = 1'000'000;
+  // So much of the period, from its beginning, has all of them; what users do later is not told.
+  // 0: the whole period, and all that comes of it.
+  double seconds = 0;
   // Mean seconds from the impression to the click, and from the click to the others.
   std::array<double, kTaskCount> mean_delay_seconds = {8, 90, 600, 180, 300};
 };
@@ -89,6 +92,7 @@ class EventStream {
   const Platform& platform_;
   const EventStreamOptions options_;
   const RequestStream requests_;
+  const int64_t until_ms_;  // nothing is told that happens later
   const SampleCsv csv_;
   int64_t next_request_ = 0;
   std::vector<Impression> drawn_;  // of the request at hand

@@ -22,7 +22,7 @@ StatusOr<std::unique_ptr<Platform>> Platform::Create(const PlatformOptions& opti
 Platform::Platform(const PlatformOptions& options)
     : options_(options),
       culture_(options.seed),
-      calendar_(options.days),
+      calendar_(options.days, options.begin_ms),
       users_(options.users, culture_, options.seed),
       hosts_(MakeHosts(options, culture_)),
       schedule_(hosts_, calendar_, options.seed),

@@ -18,6 +18,7 @@ Status CheckRange(const char* name, int64_t value, int64_t least, int64_t most) 
 
 Status CheckPlatformOptions(const PlatformOptions& options) {
   AP_RETURN_IF_ERROR(CheckRange("days", options.days, 1, 366));
+  AP_RETURN_IF_ERROR(CheckRange("begin_ms", options.begin_ms, 0, kLatestBeginMs));
   AP_RETURN_IF_ERROR(CheckRange("users", options.users, 3, 50'000'000));
   // With fewer hosts than this there are hours when nobody is on air.
   AP_RETURN_IF_ERROR(CheckRange("hosts", options.hosts, 50, 1'000'000));

@@ -4,12 +4,16 @@
 #include <cstdint>
 
 #include "common/base/status.h"
+#include "simulation/calendar.h"
 
 namespace antiphon {
 
+inline constexpr int64_t kLatestBeginMs = 4102444800000;  // 2100-01-01
+
 struct PlatformOptions {
   uint64_t seed = 1;
-  int days = 14;     // length of the period
+  int days = 14;                     // length of the period
+  int64_t begin_ms = kUsualBeginMs;  // of the period, since 1970
   int users = 6000;  // two thirds are there when the period begins, the others arrive during it
   int hosts = 400;
   int avatars = 4;  // that each host may be shown with

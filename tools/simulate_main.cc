@@ -23,6 +23,7 @@
 #include "simulation/event_stream.h"
 #include "simulation/judgement.h"
 #include "simulation/platform.h"
+#include "simulation/platform_options.h"
 #include "simulation/sample_set.h"
 #include "simulation/task.h"
 #include "simulation/truth_report.h"
@@ -58,6 +59,12 @@ DEFINE_bool(together, false, "with --stream: feedback goes where its impression 
 DEFINE_string(delays, "",
               "with --stream: mean seconds to the click and from it to the others, such as "
               "click:8,gift:600");
+DEFINE_string(begin, "1767225600",
+              "with --stream: when the period begins, whole seconds since 1970, or now; its first "
+              "hour is hour 0 of the day");
+DEFINE_double(seconds, 0,
+              "with --stream: so much of the period, from its beginning, has all --samples; what "
+              "users do later is not told; 0: the whole period");
 DEFINE_double(out_of_order_seconds, 2, "with --stream: how much later than others events arrive");
 DEFINE_double(speed, 0, "with --stream: event seconds a second; 0 is as fast as possible");
 DEFINE_int64(segment_events, 20000, "with --stream: events of one segment");
@@ -102,6 +109,8 @@ constexpr char kUsage[] =
     "      writes DIR/train-*.csv, DIR/eval.csv and DIR/truth.json (docs/simulation.md)\n"
     "  ps_simulate --stream --out=DIR [--samples=N] [--speed=X] [--partitions=P] [--delays=...]\n"
     "      writes DIR/impressions-*, DIR/feedback-* and DIR/truth, folders of segments that grow\n"
+    "  ps_simulate --stream --begin=now --speed=1 --seconds=S --samples=N --out=DIR\n"
+    "      the same in real time: S seconds from now, with N impressions\n"
     "  ps_simulate --stream --events=FILE --out=DIR [--samples=N] [--speed=X] [--delays=...]\n"
     "      writes the events to the folders, the Kafka topic or the Redis streams of FILE\n"
     "  ps_simulate --compare=REPORT.json --truth=DIR/truth.json [--require_click_share=0.9]\n"
@@ -155,6 +164,18 @@ PlatformOptions PlatformFromFlags() {
           .kinship = FLAGS_kinship};
 }
 
+StatusOr<int64_t> BeginMsFromFlags(Clock& clock) {
+  if (FLAGS_begin == "now") {
+    return clock.WallMs();
+  }
+  const std::optional<int64_t> seconds = ParseInt(FLAGS_begin);
+  if (!seconds.has_value() || *seconds < 0 || *seconds > kLatestBeginMs / 1000) {
+    return InvalidArgumentError("--begin is " + FLAGS_begin +
+                                ", expected whole seconds since 1970, before 2100, or now");
+  }
+  return *seconds * 1000;
+}
+
 // Waits for time to pass, or for a signal that ends it.
 class Pause {
  public:
@@ -194,11 +215,20 @@ StatusOr<EventFilesCounts> WriteStream(const Platform& platform, const EventStre
 int Stream() {
   SystemClock clock;
   PosixFileSystem fs;
-  const StatusOr<std::unique_ptr<Platform>> platform = Platform::Create(PlatformFromFlags());
+  const StatusOr<int64_t> begin_ms = BeginMsFromFlags(clock);
+  if (!begin_ms.ok()) {
+    return Fail(begin_ms.status(), kExitUsage);
+  }
+  if (!(FLAGS_seconds >= 0)) {
+    return Fail(InvalidArgumentError("--seconds must be 0 or more"), kExitUsage);
+  }
+  PlatformOptions told = PlatformFromFlags();
+  told.begin_ms = *begin_ms;
+  const StatusOr<std::unique_ptr<Platform>> platform = Platform::Create(told);
   if (!platform.ok()) {
     return Fail(platform.status(), kExitUsage);
   }
-  EventStreamOptions events = {.impressions = FLAGS_samples};
+  EventStreamOptions events = {.impressions = FLAGS_samples, .seconds = FLAGS_seconds};
   if (!FLAGS_delays.empty()) {
     const Status delays = SetDelays(FLAGS_delays, events);
     if (!delays.ok()) {

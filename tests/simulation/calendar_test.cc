@@ -39,6 +39,27 @@ TEST(CalendarTest, HourSlotAndTimeAgree) {
   }
 }
 
+TEST(CalendarTest, BeginsWhereItIsToldTo) {
+  const Calendar usual(2);
+  const Calendar other(2, 1'800'000'000'123);
+
+  EXPECT_EQ(other.At(0).time_ms, 1'800'000'000'123);
+  EXPECT_EQ(other.At(0.7).time_ms - other.At(0).time_ms, usual.At(0.7).time_ms - kUsualBeginMs);
+  EXPECT_EQ(other.At(0.7).hour, usual.At(0.7).hour);
+}
+
+TEST(CalendarTest, KnowsTheProgressAfterEachStretchOfTime) {
+  const Calendar calendar(3);
+
+  for (int i = 0; i < 1000; ++i) {
+    const double progress = i / 1000.0;
+    const auto passed_ms = static_cast<double>(calendar.At(progress).time_ms - kUsualBeginMs);
+    EXPECT_NEAR(calendar.ProgressAfter(passed_ms / 1000), progress, 1e-7);
+  }
+  EXPECT_EQ(calendar.ProgressAfter(3 * 24 * 3600.0), 1);
+  EXPECT_EQ(calendar.ProgressAfter(1e18), 1);
+}
+
 TEST(CalendarTest, EveningsAreBusierThanNights) {
   const Calendar calendar(1);
   std::array<int, kHoursADay> traffic{};

@@ -1,5 +1,7 @@
 #include "simulation/event_stream.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -158,6 +160,31 @@ TEST_F(EventStreamTest, TellsTheTruthOfEachImpressionApart) {
 
   std::erase_if(promised, [](const auto& one) { return one.second == 0; });
   EXPECT_EQ(seen, promised);
+}
+
+TEST_F(EventStreamTest, TellsAllImpressionsOfAFewSecondsAtAnEvenRateAndNothingLater) {
+  constexpr int64_t kBeginMs = 1'800'000'000'000;
+  platform_ =
+      *Platform::Create({.seed = 7, .days = 14, .begin_ms = kBeginMs, .users = 60, .hosts = 50});
+
+  const std::vector<Told> all = Tell({.impressions = 4000, .seconds = 20});
+
+  std::array<int, 4> impressions{};  // of each five seconds
+  int feedback = 0;
+  for (const Told& told : all) {
+    const int64_t since_ms = told.event.time_ms - kBeginMs;
+    ASSERT_GE(since_ms, 0);
+    ASSERT_LE(since_ms, 20'000);
+    EXPECT_EQ(Column(told, "time_ms"), told.event.time_ms);
+    if (told.event.feedback.has_value()) {
+      ++feedback;
+    } else {
+      ++impressions.at(static_cast<size_t>(std::min<int64_t>(since_ms / 5000, 3)));
+    }
+  }
+  EXPECT_THAT(impressions,
+              ::testing::Each(::testing::AllOf(::testing::Ge(996), ::testing::Le(1004))));
+  EXPECT_GT(feedback, 50);
 }
 
 TEST_F(EventStreamTest, RefusesDelaysThatItCannotRead) {
