@@ -255,12 +255,24 @@ enter() {
   deadline=$((SECONDS + $2))
 }
 
+# next_end SECONDS: reads what a keeper says; false when nobody says anything in that time. On a busy machine the
+# time may be over in the middle of a line: its beginning is kept, and the rest, which is written at once, is there.
+next_end() {
+  local line="" more=""
+  if ! IFS= read -r -t "$1" -u "$ends" line; then
+    [ -n "$line" ] || return 1
+    IFS= read -r -u "$ends" more
+    line+=$more
+  fi
+  read -r ended ended_code <<<"$line"
+}
+
 # Waits for the end of a process, but no longer than a second: the phase may be over.
 await_end() {
   local rest=() keeper
   ended=""
   ended_code=0
-  read -r -t 1 -u "$ends" ended ended_code || find_silent_end
+  next_end 1 || find_silent_end
   for keeper in "${live[@]}"; do [ "$keeper" = "$ended" ] || rest+=("$keeper"); done
   live=("${rest[@]}")
 }
@@ -270,7 +282,7 @@ find_silent_end() {
   local keeper
   for keeper in "${live[@]}"; do
     if ! kill -0 "$keeper" 2>/dev/null; then
-      read -r -t 0.1 -u "$ends" ended ended_code || ended=$keeper ended_code=137
+      next_end 0.1 || ended=$keeper ended_code=137
       return
     fi
   done
