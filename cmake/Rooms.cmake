@@ -103,6 +103,9 @@ function(antiphon_tests folder label)
   target_compile_definitions(${name}_tests PRIVATE
     ANTIPHON_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ANTIPHON_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_dependencies(tests_${label} ${name}_tests)
+  if(ANTIPHON_SANITIZE STREQUAL "thread")
+    target_sources(${name}_tests PRIVATE ${CMAKE_SOURCE_DIR}/tests/tsan_c11_threads.cc)
+  endif()
   set(timeout_s 120)
   if(ANTIPHON_SANITIZE)
     set(timeout_s 600)  # a sanitizer makes a test several times slower
