@@ -15,6 +15,7 @@ Status AwayWatch::NoteFailure(const std::string& what) {
     since_ = now;
     log_at_ = now;
   }
+  what_ = what;
   const auto seconds = std::to_string(static_cast<int64_t>(SecondsBetween(*since_, now)));
   if (now - *since_ > allowed_) {
     return UnavailableError(who_ + " has been away for " + seconds +
@@ -25,6 +26,14 @@ Status AwayWatch::NoteFailure(const std::string& what) {
     log_at_ = now + kLogEvery;
   }
   return Status();
+}
+
+void AwayWatch::TellIn(SourceReport& report) const {
+  if (since_.has_value()) {
+    report.away = who_ + ": " + what_;
+    report.away_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - *since_).count();
+  }
 }
 
 void AwayWatch::NoteAnswer() {

@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
+#include "stream/sample_source.h"
 
 namespace antiphon {
 
@@ -21,12 +22,15 @@ class AwayWatch {
   void NoteAnswer();
 
   bool is_away() const { return since_.has_value(); }
+  // Who is away, why, and for how long; nothing while it answers.
+  void TellIn(SourceReport& report) const;
 
  private:
   Clock& clock_;
   const std::string who_;
   const Duration allowed_;
   std::optional<Time> since_;
+  std::string what_;  // of the last failure
   Time log_at_{};
 };
 

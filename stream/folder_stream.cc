@@ -241,7 +241,9 @@ void FolderRecordStream::EndSegment() {
 
 SourceReport FolderRecordStream::report() const {
   SourceReport report = report_;
-  report.is_away = hole_.has_value();
+  if (hole_.has_value()) {
+    hole_->TellIn(report);
+  }
   if (reader_ != nullptr && reader_->can_seek()) {
     report.behind -= std::min(report.behind, position_ - counted_at_);
   }

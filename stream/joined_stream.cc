@@ -237,7 +237,9 @@ void JoinedRecordStream::Close() {
 
 SourceReport JoinedRecordStream::report() const {
   SourceReport report;
-  report.is_away = away_.has_value() && away_->is_away();
+  if (away_.has_value()) {
+    away_->TellIn(report);
+  }
   report.gaps = gaps_;
   report.gap_positions = gap_positions_;
   if (joint_ == nullptr) {
@@ -245,10 +247,13 @@ SourceReport JoinedRecordStream::report() const {
   }
   report.is_known = true;
   for (const StreamEvents* reader : joint_->readers) {
-    const SourceReport events = reader->report();
+    SourceReport events = reader->report();
     report.behind += events.behind;
     report.behind_in_bytes = report.behind_in_bytes || events.behind_in_bytes;
-    report.is_away = report.is_away || events.is_away;
+    if (events.away_ms >= report.away_ms && !events.away.empty()) {
+      report.away = std::move(events.away);
+      report.away_ms = events.away_ms;
+    }
     report.gaps += events.gaps;
     report.gap_positions += events.gap_positions;
   }

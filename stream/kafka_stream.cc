@@ -191,7 +191,7 @@ Status KafkaRecordStream::Probe() {
 
 SourceReport KafkaRecordStream::report() const {
   SourceReport report = report_;
-  report.is_away = away_.is_away();
+  away_.TellIn(report);
   if (const std::optional<KafkaRange> range = client_->LastRange(topic_, partition_)) {
     report.is_known = true;
     report.behind = static_cast<uint64_t>(std::max<int64_t>(range->end - next_, 0));

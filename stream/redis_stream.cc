@@ -200,7 +200,7 @@ Status RedisRecordStream::Measure() {
 
 SourceReport RedisRecordStream::report() const {
   SourceReport report = report_;
-  report.is_away = away_.is_away();
+  away_.TellIn(report);
   report.is_known = is_measured_;
   const uint64_t all = behind_then_ + added_now_ - added_then_;
   report.behind = all - std::min(all, read_since_);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "common/base/status.h"
 #include "common/base/types.h"
@@ -22,11 +23,14 @@ enum class ReadOutcome : uint8_t {
 // How a stream stands; nothing of it is known of files.
 struct SourceReport {
   bool is_known = false;
-  bool is_away = false;          // it does not answer, or waits for a piece that is missing
   uint64_t behind = 0;           // what the source has and the reader has not read
   bool behind_in_bytes = false;  // otherwise in records
   uint64_t gaps = 0;             // parts that the source no longer had, passed over
   uint64_t gap_positions = 0;
+  // Why nothing comes for away_ms now: a broker does not answer, a piece is missing. Empty while
+  // the source answers.
+  std::string away;
+  int64_t away_ms = 0;
 };
 
 class SampleSource {

@@ -48,7 +48,7 @@ Status StreamEvents::FollowHeader() {
 
 bool StreamEvents::may_have_more() const {
   const SourceReport report = stream_->report();
-  return report.is_away || (report.is_known && report.behind > 0);
+  return !report.away.empty() || (report.is_known && report.behind > 0);
 }
 
 StatusOr<std::vector<std::unique_ptr<StreamEvents>>> MakeEventReaders(

@@ -392,8 +392,12 @@ void Session::StartReport(bool run_is_done) {
   request.set_done(run_is_done && !run_->yielded());
   request.set_yielded(run_is_done && run_->yielded());
   request.set_records(run_->records());
-  if (const SourceReport source = engine_.feed->report(); source.is_known) {
+  if (const SourceReport source = engine_.feed->report(); source.is_known || !source.away.empty()) {
     StreamReport& stream = *request.mutable_stream();
+    if (!source.away.empty()) {
+      stream.set_away(source.away);
+      stream.set_away_ms(source.away_ms);
+    }
     stream.set_behind(source.behind);
     stream.set_behind_in_bytes(source.behind_in_bytes);
     stream.set_gaps(source.gaps);

@@ -174,6 +174,28 @@ class StreamSourcesTest(ClusterTest):
         self.assertRegex(table.stdout, r"segments +2000 ")
         self.assertEqual(cluster.ctl("stop").returncode, 0)
 
+    def test_a_stream_says_which_segment_it_waits_for(self):
+        source = self.open_source(FolderSource)
+        source.feed(samples(0, 1000))
+        source.feed(samples(1000, 2000))
+        source.feed(samples(2000, 3000))
+        late = sorted(source.path.iterdir())[1]
+        hidden = late.rename(late.parent / f".{late.name}")
+        cluster = self.start_job()
+
+        status = cluster.wait_until(
+            lambda status: any(stream.get("away") for stream in status["streams"]))
+
+        self.assertRegex(status["streams"][0]["away"], r"segment \d+: it is missing, but there is ")
+        table = cluster.ctl("stream")
+        self.assertEqual(table.returncode, 1, table.stderr)
+        self.assertRegex(table.stdout, r"segments has waited .* for .*segment \d+: it is missing")
+        hidden.rename(late)
+        status = cluster.wait_until(lambda status: status["samples_trained"] == 3000
+                                    and not status["streams"][0]["away"])
+        self.assertEqual(cluster.ctl("stream").returncode, 0)
+        self.assertEqual(cluster.ctl("stop").returncode, 0)
+
 
 if __name__ == "__main__":
     main()

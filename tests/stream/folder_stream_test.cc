@@ -162,10 +162,17 @@ TEST_F(FolderStreamTest, WaitsForASegmentThatIsMissingInTheMiddle) {
   Write("s-3", "three\n");
   OpenFresh();
   EXPECT_THAT(ReadAll(), ElementsAre("one"));
+  clock_.Advance(std::chrono::seconds(2));
+  EXPECT_EQ(
+      stream_->report().away,
+      "/job/s: segment 2: it is missing, but there is /job/s/s-3; segment numbers count up by "
+      "one");
+  EXPECT_EQ(stream_->report().away_ms, 2000);
 
   Write("s-2", "two\n");
 
   EXPECT_THAT(ReadAll(), ElementsAre("two", "three"));
+  EXPECT_EQ(stream_->report().away, "");
 }
 
 TEST_F(FolderStreamTest, CountsASegmentOnceItIsReady) {

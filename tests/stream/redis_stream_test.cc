@@ -48,6 +48,7 @@ TEST(RedisStreamTest, WaitsForAServerThatIsAwayAndThenGivesUp) {
   StreamRecord record;
   StatusOr<StreamRead> read = (*stream)->Next(std::chrono::milliseconds(1), record);
   EXPECT_TRUE(read.ok());
+  EXPECT_THAT((*stream)->report().away, HasSubstr("Redis at 127.0.0.1:1: "));
   while (read.ok()) {
     read = (*stream)->Next(std::chrono::milliseconds(20), record);
   }

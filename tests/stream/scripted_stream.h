@@ -35,7 +35,7 @@ class ScriptedStream final : public RecordStream {
     record = {.payload = last_.payload, .position = last_.position, .next = last_.position + 1};
     return StreamRead::kRecord;
   }
-  SourceReport report() const override { return {.is_known = true, .behind = behind_}; }
+  SourceReport report() const override { return {.is_known = true, .behind = behind_, .away = {}}; }
 
   std::deque<Entry> entries_;
   bool ended_ = false;

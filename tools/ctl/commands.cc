@@ -141,7 +141,7 @@ StatusOr<CtlExit> ShowStreams(CtlContext& context) {
   context.out << (context.format == OutputFormat::kJson
                       ? StreamsJson(status)
                       : StreamsText(status, context.clock.WallSeconds()));
-  return CtlExit::kHealthy;
+  return HasStreamAway(status) ? CtlExit::kDegraded : CtlExit::kHealthy;
 }
 
 StatusOr<CtlExit> ExplainKey(CtlContext& context, const std::string& table,

@@ -127,6 +127,8 @@ Json StreamJson(const StreamStatus& stream) {
     json["gaps"] = stream.last().gaps();
     json["gap_positions"] = stream.last().gap_positions();
     json["report_age_seconds"] = stream.report_age_seconds();
+    json["away"] = stream.last().has_away() ? Json(stream.last().away()) : Json(nullptr);
+    json["away_ms"] = stream.last().away_ms();
   }
   if (stream.last().has_newest_event_ms()) {
     json["newest_event_ms"] = stream.last().newest_event_ms();

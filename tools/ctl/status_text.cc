@@ -187,6 +187,23 @@ std::string FloatsText(const google::protobuf::RepeatedField<float>& values) {
   return text;
 }
 
+bool IsAway(const StreamStatus& stream) {
+  return !stream.done() && stream.last().has_away();
+}
+
+std::string AwayText(const ClusterStatus& status) {
+  std::string text;
+  for (const StreamStatus& stream : status.streams()) {
+    if (IsAway(stream)) {
+      const double seconds =
+          static_cast<double>(stream.last().away_ms()) / 1000 + stream.report_age_seconds();
+      text += stream.name() + " has waited " + FormatSeconds(seconds) + " for " +
+              stream.last().away() + "\n";
+    }
+  }
+  return text.empty() ? "" : "\n" + text;
+}
+
 }  // namespace
 
 bool IsDegraded(const ClusterStatus& status) {
@@ -208,6 +225,10 @@ std::string StatusText(const ClusterStatus& status, int64_t wall_seconds) {
          LeasesText(status) + MetricsText(status);
 }
 
+bool HasStreamAway(const ClusterStatus& status) {
+  return std::ranges::any_of(status.streams(), IsAway);
+}
+
 std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds) {
   TextTable table({"PARTITION", "RECORDS", "POSITION", "BEHIND", "EVENT_LAG_S", "GAPS", "WORKER"},
                   1);
@@ -225,7 +246,7 @@ std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds) {
          : stream.has_worker() ? std::to_string(stream.worker())
                                : ""});
   }
-  return table.empty() ? "the job reads no stream\n" : table.ToString();
+  return table.empty() ? "the job reads no stream\n" : table.ToString() + AwayText(status);
 }
 
 std::string TablesText(const ClusterStatus& status) {

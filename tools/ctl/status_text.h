@@ -18,6 +18,8 @@ std::string StatusText(const ClusterStatus& status, int64_t wall_seconds);
 std::string StatusJson(const ClusterStatus& status);
 
 // The open-ended partitions: how far each is and how far behind.
+// Whether a stream waits for a broker that does not answer, or for a segment that is missing.
+bool HasStreamAway(const ClusterStatus& status);
 std::string StreamsText(const ClusterStatus& status, int64_t wall_seconds);
 std::string StreamsJson(const ClusterStatus& status);
 

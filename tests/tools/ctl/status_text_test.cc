@@ -84,6 +84,27 @@ TEST(StatusTextTest, IsDegradedWhenANodeIsDeadOrNobodyTrains) {
   EXPECT_TRUE(IsDegraded(failed));
 }
 
+TEST(StatusTextTest, SaysWhatAStreamWaitsFor) {
+  ClusterStatus status = Running();
+  StreamStatus& stream = *status.add_streams();
+  stream.set_name("events");
+  stream.set_report_age_seconds(0.5);
+  stream.mutable_last()->set_behind(7);
+  EXPECT_FALSE(HasStreamAway(status));
+  EXPECT_THAT(StreamsText(status, 0), Not(HasSubstr("waited")));
+
+  stream.mutable_last()->set_away("/events: segment 42: it is missing");
+  stream.mutable_last()->set_away_ms(11'500);
+
+  EXPECT_TRUE(HasStreamAway(status));
+  EXPECT_THAT(StreamsText(status, 0),
+              HasSubstr("\nevents has waited 12.0 s for /events: segment 42: it is missing\n"));
+  EXPECT_EQ(nlohmann::json::parse(StreamsJson(status))["streams"][0]["away_ms"], 11'500);
+
+  stream.set_done(true);
+  EXPECT_FALSE(HasStreamAway(status));
+}
+
 TEST(StatusTextTest, ReplacesWhatIsNotUtf8InJson) {
   ClusterStatus status = Running();
   status.set_job_name("a\xff");
