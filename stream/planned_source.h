@@ -20,6 +20,7 @@ class PlannedSource final : public SampleSource {
 
   Status Open(PartitionId partition, Position from) override;
   StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) override;
+  void GoOn() override { open_->GoOn(); }
   void Close() override { open_->Close(); }
   SourceReport report() const override { return open_->report(); }
 

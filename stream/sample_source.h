@@ -47,6 +47,10 @@ class SampleSource {
   // left out of the rows, so a batch may have fewer rows than records, even none.
   virtual StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) = 0;
 
+  // After kYield: nobody can take the partition just now, so the next call of NextBatch does not
+  // yield, whatever was read already.
+  virtual void GoOn() {}
+
   // Nothing of the open partition is wanted any more: somebody else may open it.
   virtual void Close() {}
 

@@ -65,7 +65,8 @@ StatusOr<ReadOutcome> StreamSource::NextBatch(Position cut, Batch& batch) {
   batch.begin = position_;
   batch.end = position_;
   CHECK_GT(cut, position_);
-  if (lease_records_ >= config_.lease_samples()) {
+  const bool may_yield = !std::exchange(goes_on_, false);
+  if (may_yield && lease_records_ >= config_.lease_samples()) {
     return ReadOutcome::kYield;
   }
   Time flush_at{};
@@ -77,7 +78,7 @@ StatusOr<ReadOutcome> StreamSource::NextBatch(Position cut, Batch& batch) {
     AP_ASSIGN_OR_RETURN(const StreamRead read, Peek(std::min(left, kPatience)));
     if (read != StreamRead::kRecord) {
       if (batch.records == 0) {
-        return WithoutBatch(read);
+        return WithoutBatch(read, may_yield);
       }
       if (read == StreamRead::kEnd) {
         break;
@@ -132,7 +133,7 @@ Status StreamSource::Take(Batch& batch) {
                            .text = pending_.payload});
 }
 
-ReadOutcome StreamSource::WithoutBatch(StreamRead read) {
+ReadOutcome StreamSource::WithoutBatch(StreamRead read, bool may_yield) {
   if (read == StreamRead::kEnd) {
     return ReadOutcome::kEnd;
   }
@@ -140,8 +141,8 @@ ReadOutcome StreamSource::WithoutBatch(StreamRead read) {
   const SourceReport source = stream_->report();
   const bool has_more = !source.is_known || source.behind > 0;
   const bool is_idle = silent >= std::chrono::milliseconds(config_.idle_ms());
-  return is_idle && (!has_more || silent >= kStalledAfter) ? ReadOutcome::kYield
-                                                           : ReadOutcome::kNotYet;
+  return may_yield && is_idle && (!has_more || silent >= kStalledAfter) ? ReadOutcome::kYield
+                                                                        : ReadOutcome::kNotYet;
 }
 
 }  // namespace antiphon

@@ -34,6 +34,7 @@ class StreamSource final : public SampleSource {
 
   Status Open(PartitionId partition, Position from) override;
   StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) override;
+  void GoOn() override { goes_on_ = true; }
   void Close() override;
   SourceReport report() const override { return stream_->report(); }
 
@@ -46,7 +47,7 @@ class StreamSource final : public SampleSource {
   // Adds the record at hand to the batch.
   Status Take(Batch& batch);
   bool IsFull(const Batch& batch) const { return batch.records >= data_.batch_size(); }
-  ReadOutcome WithoutBatch(StreamRead read);
+  ReadOutcome WithoutBatch(StreamRead read, bool may_yield);
 
   const DataConfig& data_;
   const StreamConfig& config_;
@@ -62,6 +63,7 @@ class StreamSource final : public SampleSource {
   PartitionId partition_ = 0;
   Position position_ = 0;
   uint64_t lease_records_ = 0;  // so many have been read under this lease
+  bool goes_on_ = false;        // the next NextBatch does not yield
   Time last_record_at_{};
   bool has_pending_ = false;
   StreamRecord pending_;

@@ -32,6 +32,11 @@ class BatchFeed {
   // holds of it.
   virtual void Stop() {}
 
+  // The source has had its share of the partition. The feed goes on all the same until LetYield:
+  // without a scheduler nobody could take the partition over, and training would stand still.
+  virtual bool wants_to_yield() const { return false; }
+  virtual void LetYield() {}
+
   // The next batch, in order of position.
   virtual StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) = 0;
 

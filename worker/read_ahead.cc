@@ -105,6 +105,13 @@ StatusOr<BatchFeed::Outcome> ReadAhead::ReadBatches(const Command& command) {
       MutexLock lock(mu_);
       report_ = source_->report();
     }
+    if (read == ReadOutcome::kYield && may_yield_.load() != command.generation) {
+      if (wants_to_yield_.exchange(command.generation) != command.generation) {
+        waker_->Wake();
+      }
+      source_->GoOn();
+      continue;
+    }
     if (read == ReadOutcome::kYield || read == ReadOutcome::kEnd) {
       return read == ReadOutcome::kYield ? Outcome::kYield : Outcome::kEnd;
     }

@@ -29,6 +29,8 @@ class ReadAhead final : public BatchFeed {
 
   void Start(PartitionId partition, Position from, std::vector<Position> cuts) override;
   void Stop() override { Forget(); }
+  bool wants_to_yield() const override { return wants_to_yield_.load() == generation_.load(); }
+  void LetYield() override { may_yield_.store(generation_.load()); }
   StatusOr<Outcome> Next(std::unique_ptr<PreparedBatch>& batch) override;
   void TakeBadRows(MetricsDelta& delta) override { bad_rows_->TakeCounts(delta); }
   Status Finish() override { return bad_rows_->CheckAtEnd(); }
@@ -66,6 +68,9 @@ class ReadAhead final : public BatchFeed {
 
   // The newest Start; what was read for an older one is thrown away.
   std::atomic<uint64_t> generation_{0};
+  // The Start whose partition has had its share, and the one that may end for that reason.
+  std::atomic<uint64_t> wants_to_yield_{0};
+  std::atomic<uint64_t> may_yield_{0};
   BoundedQueue<Command> commands_;
   BoundedQueue<Item> ready_;
   BoundedQueue<std::unique_ptr<PreparedBatch>> free_;

@@ -325,6 +325,7 @@ void Session::OnLease(const LeaseReply& reply) {
       .measured_through = reply.action() == LeaseReply::TRAIN ? reply.measured_through() : 0};
   engine_.observer->StartRun(lease.kind);
   run_ = std::make_unique<PartitionRun>(*context_, lease, tick_, next_step_, *engine_.observer);
+  asks_to_yield_ = false;
   report_at_ = clock_.Now() + options_.report_every;
   say_at_ = clock_.Now() + kSayAfter;
   state_ = State::kRunning;
@@ -369,9 +370,15 @@ bool Session::ReportProgress() {
       LeaveRun(StaleEpochError("the scheduler took the lease back"));
       return true;
     }
+    if (status.ok() && asks_to_yield_) {
+      engine_.feed->LetYield();  // somebody is there to give the partition to another worker
+    }
   }
   // An evaluation is reported once, at its end: half of one means nothing.
-  if (report_.idle() && clock_.Now() >= report_at_ && run_->lease().kind == Partition::TRAIN) {
+  const bool wants_to_yield = engine_.feed->wants_to_yield();
+  const bool is_due = clock_.Now() >= report_at_ || (wants_to_yield && !asks_to_yield_);
+  if (report_.idle() && is_due && run_->lease().kind == Partition::TRAIN) {
+    asks_to_yield_ = wants_to_yield;
     report_at_ = clock_.Now() + options_.report_every;
     StartReport(false);
   }

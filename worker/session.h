@@ -4,8 +4,8 @@
 // When a server is lost, or shards have moved, the run is dropped, the session reports how far it
 // was, waits for the new view and leases again: what lost lanes have to learn again is somebody's
 // next lease. With the new view comes the plan: when the job was extended meanwhile, everything is
-// made anew from it. While the scheduler does not answer, the run goes on, and what was asked is
-// asked again.
+// made anew from it. While the scheduler does not answer, the run goes on, beyond its share of a
+// stream too, and what was asked is asked again.
 //
 // A state machine on the worker's RPC thread. Poll-driven like PartitionRun: Advance does what can
 // be done without waiting.
@@ -116,7 +116,8 @@ class Session {
   PendingCall report_;  // progress while a run goes on, then its end
   Time ask_at_{};
   Time report_at_{};
-  Time say_at_{};  // what a run waits for
+  Time say_at_{};               // what a run waits for
+  bool asks_to_yield_ = false;  // the last report was made by a feed that wants to
   uint64_t report_sequence_ = 0;
 
   TrainingPlan plan_;

@@ -1,11 +1,24 @@
 #!/usr/bin/env python3
 """Every record of a stream trains its row exactly once, from each source, whatever dies."""
 
+import signal
+import time
+
 from cluster import BIN, ClusterTest, main, run, until
 from stream_job import FolderSource, KafkaSource, RedisSource, samples, write_job
 
 PART = 15_000
+SEGMENT_BITS = 40  # of a folder's positions, behind the segment's number
 SLOWLY = "--set=data_config.batch_size=8"  # so that there is a middle to interrupt
+
+
+def applied_by(status):
+    """How far the lane of a job with one lane and one partition is; None: it has not said yet."""
+    for node in status["nodes"]:
+        for lane in node.get("lanes", ()):
+            for position in lane["positions"]:
+                return position["applied_through"]
+    return None
 
 
 class StreamSourcesTest(ClusterTest):
@@ -174,11 +187,41 @@ class StreamSourcesTest(ClusterTest):
         self.assertRegex(table.stdout, r"segments +2000 ")
         self.assertEqual(cluster.ctl("stop").returncode, 0)
 
+    def test_training_goes_on_beyond_a_lease_while_there_is_no_scheduler(self):
+        source = self.open_source(FolderSource)
+        source.feed(samples(0, 500))
+        cluster = self.start(
+            self.job, servers=1, workers=1,
+            scheduler_flags=[f"--journal={self.folder / 'journal'}"])
+        cluster.wait_until(lambda status: status["samples_trained"] == 500)
+        worker = cluster.workers[0]
+        cluster.scheduler.kill()
+        cluster.scheduler.wait()
+        source.feed(samples(500, 10_000))  # more than three leases
+        end = len(list(source.path.iterdir())) << SEGMENT_BITS
+
+        def applied():
+            """Asked of a scheduler that finds the worker asleep, so that it cannot be its help."""
+            worker.send(signal.SIGSTOP)
+            cluster.start_scheduler()
+            status = cluster.wait_until(lambda status: applied_by(status) is not None)
+            if applied_by(status) == end:
+                return True
+            cluster.scheduler.kill()
+            cluster.scheduler.wait()
+            worker.send(signal.SIGCONT)
+            time.sleep(0.5)  # of training, before it is asked again
+            return False
+
+        until(applied, "every lane has applied what came while there was no scheduler")
+        worker.send(signal.SIGCONT)
+        self.assertEqual(cluster.ctl("stop").returncode, 0)
+
     def test_a_stream_says_which_segment_it_waits_for(self):
         source = self.open_source(FolderSource)
         source.feed(samples(0, 1000))
-        source.feed(samples(1000, 2000))
-        source.feed(samples(2000, 3000))
+        source.feed(samples(1000, 1000))
+        source.feed(samples(2000, 1000))
         late = sorted(source.path.iterdir())[1]
         hidden = late.rename(late.parent / f".{late.name}")
         cluster = self.start_job()

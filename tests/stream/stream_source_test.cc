@@ -145,6 +145,21 @@ TEST_F(StreamSourceTest, YieldsAfterItsShareOfRecordsAndLosesNone) {
   EXPECT_EQ(Read(), "yield");
 }
 
+TEST_F(StreamSourceTest, ReadsOnBehindItsShareWhenItIsToldEachTime) {
+  Add({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  ASSERT_TRUE(source_->Open(0, 1).ok());
+  EXPECT_EQ(Read(), "[1, 5) 4");
+  EXPECT_EQ(Read(), "[5, 9) 4");
+  EXPECT_EQ(Read(), "yield");
+
+  source_->GoOn();
+  EXPECT_EQ(Read(), "[9, 11) 2");
+  EXPECT_EQ(Read(), "yield");
+  source_->GoOn();
+  EXPECT_EQ(Read(), "not yet");
+  EXPECT_EQ(Read(), "yield");
+}
+
 TEST_F(StreamSourceTest, CountsBadRecordsAndPassesThem) {
   Add({1, 2});
   stream_->entries_.push_back({3, "no csv"});

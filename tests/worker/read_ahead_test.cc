@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -13,7 +14,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Batches of 4 of a partition of 10; position 6 is a bad row.
+// Batches of 4 of a partition of 10. Partition 5 has had its share after each; so has partition 6,
+// which has no more for now after the first.
 class SmallSource final : public SampleSource {
  public:
   explicit SmallSource(std::atomic<int>& closes) : closes_(closes) {}
@@ -29,9 +31,19 @@ class SmallSource final : public SampleSource {
     return Status();
   }
 
+  void GoOn() override { goes_on_ = true; }
+
   StatusOr<ReadOutcome> NextBatch(Position cut, Batch& batch) override {
     if (at_ >= 10) {
       return ReadOutcome::kEnd;
+    }
+    if ((partition_ == 5 || partition_ == 6) && at_ > 0) {
+      if (!std::exchange(goes_on_, false)) {
+        return ReadOutcome::kYield;
+      }
+      if (partition_ == 6) {
+        return ReadOutcome::kNotYet;
+      }
     }
     batch.Clear();
     batch.partition = partition_;
@@ -46,6 +58,7 @@ class SmallSource final : public SampleSource {
   std::atomic<int>& closes_;
   PartitionId partition_ = 0;
   Position at_ = 0;
+  bool goes_on_ = false;
 };
 
 class CountingWaker final : public Waker {
@@ -144,6 +157,20 @@ TEST_F(ReadAheadTest, LetsGoOfThePartitionWhenItIsStoppedThoughTheReaderWaitsFor
   while (closes_.load() == 0) {
     ASSERT_EQ(*feed_->Next(batch_), BatchFeed::Outcome::kNotReady);
   }
+}
+
+TEST_F(ReadAheadTest, ReadsOnBehindItsShareUntilItMayYield) {
+  feed_->Start(5, 0, {});
+  EXPECT_THAT(ReadEnds(), ElementsAre(4, 8, 10));
+  EXPECT_TRUE(feed_->wants_to_yield());
+
+  feed_->Start(6, 0, {});
+  ASSERT_EQ(*Next(), BatchFeed::Outcome::kBatch);
+  while (!feed_->wants_to_yield()) {
+  }
+  EXPECT_EQ(*feed_->Next(batch_), BatchFeed::Outcome::kNotReady);
+  feed_->LetYield();
+  EXPECT_EQ(*Next(), BatchFeed::Outcome::kYield);
 }
 
 TEST_F(ReadAheadTest, PassesOnTheErrorOfTheSource) {
