@@ -1,6 +1,7 @@
 #include "simulation/air_schedule.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/hash.h"
 
@@ -27,11 +28,16 @@ int PickFirstSlot(Rng& rng) {
 
 }  // namespace
 
-AirSchedule::AirSchedule(const std::vector<Host>& hosts, const Calendar& calendar, uint64_t seed)
+AirSchedule::AirSchedule(const std::vector<Host>& hosts, const Calendar& calendar, uint64_t seed,
+                         double lifetime_days)
     : slots_(static_cast<size_t>(calendar.slot_count())) {
   Rng rng(Mix64(seed, kScheduleStream));
   for (const Host& host : hosts) {
-    Broadcast(host, calendar.days(), rng);
+    if (lifetime_days > 0) {
+      LiveOnce(host, lifetime_days, rng);
+    } else {
+      Broadcast(host, calendar.days(), rng);
+    }
   }
   // With few hosts a slot may be left without one; the platform then repeats somebody's show.
   for (Slot& slot : slots_) {
@@ -58,12 +64,26 @@ void AirSchedule::Broadcast(const Host& host, int days, Rng& rng) {
     }
     const int first = std::max(day * kSlotsADay + usual_first_slot, season_begin);
     const int last = std::min(day * kSlotsADay + usual_first_slot + length - 1, season_end);
-    for (int slot = first; slot <= last; ++slot) {
-      Slot& air = slots_[static_cast<size_t>(slot)];
-      const double before = air.hosts.empty() ? 0 : air.popularity_through.back();
-      air.hosts.push_back(host.id);
-      air.popularity_through.push_back(before + host.popularity);
-    }
+    PutOnAir(host, first, last);
+  }
+}
+
+void AirSchedule::LiveOnce(const Host& host, double lifetime_days, Rng& rng) {
+  const auto period = static_cast<double>(slots_.size());
+  const double lifetime = std::max(lifetime_days * kSlotsADay, 1.0);
+  // Some live already when the period begins, so that at any time about as many are there.
+  const double begin = rng.Uniform() * (period + lifetime) - lifetime;
+  const double end = std::min(begin + lifetime, period);
+  PutOnAir(host, static_cast<int>(std::max(std::ceil(begin), 0.0)),
+           static_cast<int>(std::ceil(end)) - 1);
+}
+
+void AirSchedule::PutOnAir(const Host& host, int first_slot, int last_slot) {
+  for (int slot = first_slot; slot <= last_slot; ++slot) {
+    Slot& air = slots_[static_cast<size_t>(slot)];
+    const double before = air.hosts.empty() ? 0 : air.popularity_through.back();
+    air.hosts.push_back(host.id);
+    air.popularity_through.push_back(before + host.popularity);
   }
 }
 

@@ -1,8 +1,9 @@
 // AirSchedule: which hosts are on air in which half hour.
 //
 // A host has a season (some start or stop streaming inside the period), a favourite hour and a
-// usual length of show; every day it comes or stays away. A pure function of hosts, calendar and
-// seed; frozen after construction.
+// usual length of show; every day it comes or stays away. Or all hosts live for the same time, on
+// air around the clock. A pure function of hosts, calendar, seed and lifetime; frozen after
+// construction.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,9 @@ namespace antiphon {
 
 class AirSchedule {
  public:
-  AirSchedule(const std::vector<Host>& hosts, const Calendar& calendar, uint64_t seed);
+  // `lifetime_days` as in PlatformOptions.
+  AirSchedule(const std::vector<Host>& hosts, const Calendar& calendar, uint64_t seed,
+              double lifetime_days = 0);
 
   // Indices of the hosts on air, ascending; never empty.
   std::span<const uint32_t> OnAir(int slot) const;
@@ -31,7 +34,11 @@ class AirSchedule {
     std::vector<uint32_t> hosts;
     std::vector<double> popularity_through;  // running total
   };
+  // The shows of one host.
   void Broadcast(const Host& host, int days, Rng& rng);
+  // All slots of a life that begins at a random moment.
+  void LiveOnce(const Host& host, double lifetime_days, Rng& rng);
+  void PutOnAir(const Host& host, int first_slot, int last_slot);
 
   std::vector<Slot> slots_;
 };

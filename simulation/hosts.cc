@@ -8,6 +8,7 @@ namespace antiphon {
 namespace {
 
 constexpr uint64_t kHostStream = 3;
+constexpr uint64_t kCharacterStream = 10;
 
 // Shares of the variance: of interests, of appeal and of a content vector. Each adds up to 1.
 constexpr double kInterestOfCategory = 0.80;
@@ -76,10 +77,12 @@ Host MakeHost(uint32_t id, const PlatformOptions& options, const Culture& cultur
 
 std::vector<Host> MakeHosts(const PlatformOptions& options, const Culture& culture) {
   Rng rng(Mix64(options.seed, kHostStream));
+  Rng character_rng(Mix64(options.seed, kCharacterStream));
   std::vector<Host> hosts;
   hosts.reserve(static_cast<size_t>(options.hosts));
   for (int i = 0; i < options.hosts; ++i) {
     hosts.push_back(MakeHost(static_cast<uint32_t>(i), options, culture, rng));
+    hosts.back().character = NormalArray<kTaskCount>(character_rng);
   }
   return hosts;
 }

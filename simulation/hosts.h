@@ -26,7 +26,8 @@ struct Host {
   float popularity = 1;  // how often it is shown while on air, as a weight
   Interests interests{};
   TaskValues appeal{};
-  TaskValues trend{};  // change of the appeal over the period
+  TaskValues trend{};      // change of the appeal over the period
+  TaskValues character{};  // of this host alone
 };
 
 // Of the options it reads hosts, avatars, texts and seed.

@@ -25,8 +25,8 @@ Platform::Platform(const PlatformOptions& options)
       calendar_(options.days, options.begin_ms),
       users_(options.users, culture_, options.seed),
       hosts_(MakeHosts(options, culture_)),
-      schedule_(hosts_, calendar_, options.seed),
-      truth_(options.seed, options.harmony, options.drift, options.kinship) {
+      schedule_(hosts_, calendar_, options.seed, options.lifetime_days),
+      truth_(options) {
   CalibrateTruth();
 }
 

@@ -36,6 +36,14 @@ Status CheckPlatformOptions(const PlatformOptions& options) {
     return InvalidArgumentError("kinship is " + std::to_string(options.kinship) +
                                 ", expected a number from -1 to 1");
   }
+  if (!(options.character >= 0 && options.character <= 5)) {
+    return InvalidArgumentError("character is " + std::to_string(options.character) +
+                                ", expected a number from 0 to 5");
+  }
+  if (!(options.lifetime_days >= 0 && options.lifetime_days <= 366)) {
+    return InvalidArgumentError("lifetime_days is " + std::to_string(options.lifetime_days) +
+                                ", expected a number from 0 to 366");
+  }
   return Status();
 }
 

@@ -24,6 +24,11 @@ struct PlatformOptions {
   double drift = 1;
   // How much the other tasks share of the click's propensity and appeal: their correlation with it.
   double kinship = 0;
+  // The deviation that each host alone brings to what follows a click: only its id tells it.
+  double character = 0;
+  // Each host is on air around the clock for so long, from a moment of its own, and is then gone
+  // for good, as clips are. 0: it has shows, and most hosts are there through the whole period.
+  double lifetime_days = 0;
 };
 
 // Names the option that is out of range and the range.

@@ -108,11 +108,15 @@ double KindredValue(const TaskValues& values, Task task, double kinship) {
 
 }  // namespace
 
-Truth::Truth(uint64_t seed, double harmony, double drift, double kinship)
-    : effects_{}, harmony_(harmony), drift_(drift), kinship_(kinship) {
-  Rng harmony_rng(Mix64(seed, kHarmonyStream));
+Truth::Truth(const PlatformOptions& options)
+    : effects_{},
+      harmony_(options.harmony),
+      drift_(options.drift),
+      kinship_(options.kinship),
+      character_(options.character) {
+  Rng harmony_rng(Mix64(options.seed, kHarmonyStream));
   harmony_weights_ = NormalArray<kVectorDims>(harmony_rng);
-  Rng rng(Mix64(seed, kTruthStream));
+  Rng rng(Mix64(options.seed, kTruthStream));
   for (TaskEffects& effects : effects_) {
     for (float& weight : effects.interest_weights) {
       // Every interest counts for every task, but not equally.
@@ -173,6 +177,7 @@ double Truth::LogitWithoutConstant(Task task, const Showing& showing) const {
   const double harmony = task == Task::kClick
                              ? harmony_ * HarmonyScore(harmony_weights_, avatar_vector, text_vector)
                              : 0.0;
+  const double character = task == Task::kClick ? 0.0 : character_ * host.character[t];
   // Cosine over the day with deviation 1; drift is 0 in the middle of the period.
   const double rhythm =
       M_SQRT2 *
@@ -181,7 +186,7 @@ double Truth::LogitWithoutConstant(Task task, const Showing& showing) const {
 
   return s.match[t] * match + s.propensity[t] * KindredValue(user.propensity, task, kinship_) +
          s.appeal[t] * KindredValue(host.appeal, task, kinship_) + s.avatar[t] * avatar +
-         s.text[t] * text + harmony +
+         s.text[t] * text + harmony + character +
          s.scene_category[t] * effects.scene_category[scene][category] + s.rhythm[t] * rhythm +
          (user.language == host.language ? s.language[t] : 0.0) +
          drift * (s.fashion[t] * effects.fashion[category] + s.trend[t] * host.trend[t]) -

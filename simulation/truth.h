@@ -2,8 +2,9 @@
 //
 // A task's logit is a sum of what docs/simulation.md lists: match of interests, how willing the
 // user and how appealing the host is, avatar and text against scene, taste and each other,
-// language, the scene's taste in categories, time of day, fashion and trend, and a constant per
-// scene that brings the task to its TargetRate. Frozen once calibrated: any thread may ask.
+// language, the scene's taste in categories, time of day, fashion and trend, the host's character,
+// and a constant per scene that brings the task to its TargetRate. Frozen once calibrated: any
+// thread may ask.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 
 #include "simulation/culture.h"
 #include "simulation/impression.h"
+#include "simulation/platform_options.h"
 
 namespace antiphon {
 
@@ -19,8 +21,8 @@ using TaskLogits = std::array<double, kTaskCount>;
 
 class Truth {
  public:
-  // `harmony`, `drift` and `kinship` as in PlatformOptions.
-  Truth(uint64_t seed, double harmony, double drift, double kinship);
+  // Of the options it reads seed, harmony, drift, kinship and character.
+  explicit Truth(const PlatformOptions& options);
 
   // Sets the constants of `scene` so that `traffic`, showings in that scene, has the target rates.
   void Calibrate(Scene scene, std::span<const Showing> traffic);
@@ -46,6 +48,7 @@ class Truth {
   double harmony_;
   double drift_;
   double kinship_;
+  double character_;
   ContentVector harmony_weights_;
 };
 

@@ -63,11 +63,20 @@ void TrainCounts::Add(const Impression& impression) {
 
 std::string TruthReport(const PlatformOptions& options, int64_t requests, const TrainCounts& train,
                         const ScoreBoard& eval) {
-  const Json report = {
-      {"seed", options.seed},       {"days", options.days},       {"users", options.users},
-      {"hosts", options.hosts},     {"avatars", options.avatars}, {"texts", options.texts},
-      {"harmony", options.harmony}, {"drift", options.drift},     {"kinship", options.kinship},
-      {"requests", requests},       {"train", TrainJson(train)},  {"eval", EvalJson(eval)}};
+  const Json report = {{"seed", options.seed},
+                       {"days", options.days},
+                       {"users", options.users},
+                       {"hosts", options.hosts},
+                       {"avatars", options.avatars},
+                       {"texts", options.texts},
+                       {"harmony", options.harmony},
+                       {"drift", options.drift},
+                       {"kinship", options.kinship},
+                       {"character", options.character},
+                       {"lifetime_days", options.lifetime_days},
+                       {"requests", requests},
+                       {"train", TrainJson(train)},
+                       {"eval", EvalJson(eval)}};
   constexpr int kIndent = 2;
   return report.dump(kIndent) + "\n";
 }
@@ -95,7 +104,9 @@ StatusOr<ToldPlatform> ReadPlatform(std::string_view truth_json) {
                                    .harmony = json.at("harmony").get<double>(),
                                    // Samples of before there were these options have none.
                                    .drift = json.value("drift", 1.0),
-                                   .kinship = json.value("kinship", 0.0)},
+                                   .kinship = json.value("kinship", 0.0),
+                                   .character = json.value("character", 0.0),
+                                   .lifetime_days = json.value("lifetime_days", 0.0)},
                        .requests = json.at("requests").get<int64_t>(),
                        .eval_samples = json.at(eval_samples).get<int64_t>()};
   return told;

@@ -1,7 +1,7 @@
 // TruthReport: the text of truth.json, shaped like the report of a training run.
 //
 //   {"seed", "days", "users", "hosts", "avatars", "texts", "harmony", "drift", "kinship",
-//   "requests",
+//    "character", "lifetime_days", "requests",
 //    "train": {"samples", "scenes": {SCENE: {"samples", "rates": {TASK: ...}}}},
 //    "eval": {TASK: {"samples", "positives", "auc", "expected_auc", "logloss",
 //                    "scenes": {SCENE: {the same five}}}}}

@@ -46,6 +46,11 @@ DEFINE_double(
     kinship, 0,
     "correlation of what makes users and hosts inclined to the other tasks with what makes "
     "them inclined to the click");
+DEFINE_double(character, 0,
+              "deviation that each host alone brings to what follows a click, told by its id only");
+DEFINE_double(lifetime_days, 0,
+              "each host is on air around the clock for so long, from a moment of its own, and is "
+              "then gone for good; 0: hosts have shows, most of them through the whole period");
 DEFINE_int64(requests, 0, "requests of four hosts to choose triplets for, as --judge judges them");
 DEFINE_int64(samples_per_file, 131072, "training samples of one file");
 DEFINE_string(compress, "none", "none, or zstd");
@@ -161,7 +166,9 @@ PlatformOptions PlatformFromFlags() {
           .texts = FLAGS_texts,
           .harmony = FLAGS_harmony,
           .drift = FLAGS_drift,
-          .kinship = FLAGS_kinship};
+          .kinship = FLAGS_kinship,
+          .character = FLAGS_character,
+          .lifetime_days = FLAGS_lifetime_days};
 }
 
 StatusOr<int64_t> BeginMsFromFlags(Clock& clock) {

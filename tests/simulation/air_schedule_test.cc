@@ -72,5 +72,41 @@ TEST_F(AirScheduleTest, DrawsEveryHostOnAirAndNobodyElse) {
   EXPECT_EQ(drawn, std::set<uint32_t>(on_air.begin(), on_air.end()));
 }
 
+TEST_F(AirScheduleTest, WithALifetimeEveryHostIsThereOnceAndAroundTheClock) {
+  constexpr int kLifetimeSlots = 2 * kSlotsADay;
+  const AirSchedule clips(hosts_, calendar_, kSeed, /*lifetime_days=*/2);
+
+  int whole_lives = 0;
+  for (uint32_t host = 0; host < kHosts; ++host) {
+    std::vector<int> slots;
+    for (int slot = 0; slot < calendar_.slot_count(); ++slot) {
+      if (clips.IsOnAir(host, slot)) {
+        slots.push_back(slot);
+      }
+    }
+    if (slots.empty()) {
+      continue;  // its life ended in the first minutes
+    }
+    const int length = slots.back() - slots.front() + 1;
+    EXPECT_EQ(static_cast<int>(slots.size()), length) << "host " << host;
+    EXPECT_LE(length, kLifetimeSlots) << "host " << host;
+    if (slots.front() > 0 && slots.back() < calendar_.slot_count() - 1) {
+      EXPECT_EQ(length, kLifetimeSlots) << "host " << host;
+      ++whole_lives;
+    }
+  }
+  EXPECT_GT(whole_lives, kHosts / 2);
+}
+
+TEST_F(AirScheduleTest, WithALifetimeAboutAsManyAreThereAtAnyTime) {
+  const AirSchedule clips(hosts_, calendar_, kSeed, /*lifetime_days=*/2);
+
+  // Lives begin in the period or up to two days before it: a sixth of them cover a moment.
+  for (const int slot : {0, calendar_.slot_count() / 2, calendar_.slot_count() - 1}) {
+    EXPECT_NEAR(static_cast<double>(clips.OnAir(slot).size()), kHosts / 6.0, kHosts / 10.0)
+        << "slot " << slot;
+  }
+}
+
 }  // namespace
 }  // namespace antiphon

@@ -135,13 +135,18 @@ TEST_F(JudgementTest, NamesTheLineThatDoesNotFit) {
 TEST_F(JudgementTest, ThePlatformIsReadBackFromItsTruth) {
   ScoreBoard board;
   board.Add(Impression());
-  const std::string report = TruthReport(platform_->options(), kRequests, {}, board);
+  PlatformOptions options = platform_->options();
+  options.character = 0.5;
+  options.lifetime_days = 3;
+  const std::string report = TruthReport(options, kRequests, {}, board);
 
   const StatusOr<ToldPlatform> told = ReadPlatform(report);
 
   ASSERT_TRUE(told.ok()) << told.status();
   EXPECT_EQ(told->options.seed, 2U);
   EXPECT_EQ(told->options.avatars, 3);
+  EXPECT_EQ(told->options.character, 0.5);
+  EXPECT_EQ(told->options.lifetime_days, 3);
   EXPECT_EQ(told->requests, kRequests);
   EXPECT_EQ(told->eval_samples, 1);
   EXPECT_THAT(ReadPlatform("{}").status().message(), HasSubstr("no number \"seed\""));

@@ -254,6 +254,31 @@ TEST(PlatformTest, HarmonyIsOfThePairAndOfTheClickAlone) {
   EXPECT_NEAR(interaction(**harmonic, Task::kGift), 0, 1e-9);
 }
 
+TEST(PlatformTest, CharacterIsOfTheHostAndNotOfTheClick) {
+  const auto plain = Platform::Create({.seed = 14, .days = 4});
+  const auto diverse = Platform::Create({.seed = 14, .days = 4, .character = 2});
+  ASSERT_TRUE(plain.ok() && diverse.ok());
+  std::vector<Impression> request;
+  (*plain)->DrawRequest(kStream, 5, request);
+  const Showing& one = request[0].showing;
+  const Showing& other = request[1].showing;
+  ASSERT_NE(one.host, other.host);
+  // How much more character divides the two hosts; what the scene's constant takes cancels.
+  const auto divides = [&](Task task) {
+    const auto t = static_cast<size_t>(task);
+    const auto gain = [&](const Showing& showing) {
+      return (*diverse)->truth().Logits(showing)[t] - (*plain)->truth().Logits(showing)[t];
+    };
+    return gain(one) - gain(other);
+  };
+
+  const auto gift = static_cast<size_t>(Task::kGift);
+  EXPECT_NEAR(divides(Task::kClick), 0, 1e-9);
+  EXPECT_NEAR(divides(Task::kGift), 2.0 * (one.host->character[gift] - other.host->character[gift]),
+              1e-5);
+  EXPECT_GT(std::abs(divides(Task::kGift)), 0.01);
+}
+
 TEST(PlatformTest, RejectsOptionsOutOfRange) {
   const Status no_days = Platform::Create({.days = 0}).status();
   const Status few_hosts = Platform::Create({.hosts = 3}).status();
@@ -266,6 +291,10 @@ TEST(PlatformTest, RejectsOptionsOutOfRange) {
               testing::HasSubstr("harmony is -1"));
   EXPECT_THAT(Platform::Create({.kinship = 1.5}).status().message(),
               testing::HasSubstr("kinship is 1.5"));
+  EXPECT_THAT(Platform::Create({.character = -1}).status().message(),
+              testing::HasSubstr("character is -1"));
+  EXPECT_THAT(Platform::Create({.lifetime_days = 400}).status().message(),
+              testing::HasSubstr("lifetime_days is 400"));
 }
 
 }  // namespace
