@@ -173,10 +173,15 @@ Status ScoreFileTo(const std::string& out_path, const ScoreFileOptions& options,
   if (!out) {
     return PermissionDeniedError("cannot create " + temporary);
   }
-  AP_RETURN_IF_ERROR(ScoreFile(options, scorer, fs, out));
+  Status status = ScoreFile(options, scorer, fs, out);
   out.close();
   if (!out) {
-    return ResourceExhaustedError("cannot write all of " + temporary + "; is the disk full?");
+    status = ResourceExhaustedError("cannot write all of " + temporary + "; is the disk full?");
+  }
+  if (!status.ok()) {
+    // A part of the scores helps nobody and may be what fills the disk.
+    fs.Remove(temporary).IgnoreError();
+    return status;
   }
   return fs.Rename(temporary, out_path);
 }

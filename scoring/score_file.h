@@ -29,7 +29,8 @@ struct ScoreFileOptions {
 Status ScoreFile(const ScoreFileOptions& options, Scorer& scorer, FileSystem& fs,
                  std::ostream& out);
 
-// The same into a file, which is there once it is whole; an empty path is standard output.
+// The same into a file, which is there once it is whole; an empty path is standard output. A full
+// disk is kResourceExhausted, and what was written until then is removed.
 Status ScoreFileTo(const std::string& out_path, const ScoreFileOptions& options, Scorer& scorer,
                    FileSystem& fs);
 

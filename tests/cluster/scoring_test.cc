@@ -217,6 +217,28 @@ TEST_F(ScoringTest, ErrorsSayWhere) {
   EXPECT_THAT(ErrorOf(options), HasSubstr("no column \"colour\" to show"));
 }
 
+TEST_F(ScoringTest, AFullDiskIsNamedAndLeavesNothingBehind) {
+  Train(WriteSmallJob(folder_));
+  const std::string many = folder_ + "/small.csv";
+  const std::string rows = Read("small.csv");
+  const std::string few = Write("few.csv", rows.substr(0, rows.find('\n', 100) + 1));
+  const std::string scores = folder_ + "/scores.csv";
+
+  // Few scores meet the full disk when the file is closed, many before.
+  for (const std::string& path : {few, many}) {
+    std::filesystem::create_symlink("/dev/full", scores + ".tmp");
+    const Status full = ScoreFileTo(scores, {.path = path}, *scorer_, fs_);
+    EXPECT_EQ(full.code(), StatusCode::kResourceExhausted);
+    EXPECT_EQ(full.message(), "cannot write all of " + scores + ".tmp; is the disk full?");
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(scores + ".tmp")));
+    EXPECT_FALSE(fs_.Exists(scores));
+  }
+  const Status roomy = ScoreFileTo(scores, {.path = many}, *scorer_, fs_);
+
+  ASSERT_TRUE(roomy.ok()) << roomy;
+  EXPECT_EQ(ParseCsv(Read("scores.csv")).at("click").size(), 2000U);
+}
+
 TEST_F(ScoringTest, RefusesASnapshotThatIsNotWhole) {
   EXPECT_EQ(FrozenModel::Load(fs_, folder_).status().code(), StatusCode::kNotFound);
   Train(WriteSmallJob(folder_));
