@@ -76,6 +76,13 @@ class QualityTest(unittest.TestCase):
     def test_one_seed_has_no_deviation(self):
         self.assertIn('| once | 1.0 % | .0100 | | |\n', self.quality('--seeds=1').stdout)
 
+    def test_a_table_may_have_seeds_of_its_own(self):
+        own = self.description.replace('[[tables]]', '[[tables]]\nfirst_seed = 5', 1)
+
+        self.assertIn('| once | 5.0 % |', self.quality('--seeds=1', description=own).stdout)
+        self.assertIn('| once | 7.0 % |',
+                      self.quality('--seeds=1', description='first_seed = 7\n' + self.description).stdout)
+
     def test_goes_on_where_it_was(self):
         self.quality('--seeds=1')
         first = self.called()
