@@ -4,15 +4,12 @@
 root); there BadNetwork makes faults by nftables. Nothing outside of it notices.
 """
 
-import contextlib
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
 
 INSIDE = "ANTIPHON_BAD_NETWORK"
-LISTENS = "0A"  # the state of a listening socket in /proc/net/tcp
 
 
 def enter():
@@ -36,21 +33,6 @@ def enter():
 
 def search_path():
     return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-
-
-def ports_of(pid):
-    """The TCP ports that a process listens at."""
-    sockets = set()
-    with contextlib.suppress(FileNotFoundError):
-        for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                sockets.add(os.readlink(descriptor))
-    ports = []
-    for line in pathlib.Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
-        words = line.split()
-        if words[3] == LISTENS and f"socket:[{words[9]}]" in sockets:
-            ports.append(int(words[1].rpartition(":")[2], 16))
-    return ports
 
 
 class BadNetwork:

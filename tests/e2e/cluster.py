@@ -5,6 +5,7 @@ it says, and ends what it started. Nothing here waits for a fixed time: `until` 
 deadline.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("ANTIPHON_BIN", ROOT / "build/dev/bin"))
 PATIENCE_SECONDS = 60
+LISTENS = "0A"  # a socket's state in /proc/net/tcp
 
 
 def until(condition, what, seconds=PATIENCE_SECONDS):
@@ -65,6 +67,20 @@ class Process:
 
     def kill(self):
         self.send(signal.SIGKILL)
+
+    def listening_ports(self):
+        """TCP ports, from /proc; none when it has ended."""
+        sockets = set()
+        with contextlib.suppress(FileNotFoundError):
+            for descriptor in pathlib.Path(f"/proc/{self.popen.pid}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    sockets.add(os.readlink(descriptor))
+        ports = []
+        for line in pathlib.Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]:
+            _, address, _, state, *rest = line.split()
+            if state == LISTENS and f"socket:[{rest[5]}]" in sockets:
+                ports.append(int(address.rpartition(":")[2], 16))
+        return ports
 
     def wait(self, seconds=PATIENCE_SECONDS):
         """The exit code, negative for a signal."""

@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """Strangers talk nonsense to every port while a job runs: nobody dies, and the job ends well."""
 
-import os
 import random
-import re
 import socket
 import struct
 
@@ -37,19 +35,6 @@ def nonsense(rng):
         frames[0] = MAGIC + frames[0]
     last = len(frames) - 1
     return b"".join(frame(MORE if i < last else 0, body) for i, body in enumerate(frames))
-
-
-def listening_ports(pid):
-    """The TCP ports that a process listens at, from /proc."""
-    inodes = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
-        if match:
-            inodes.add(match[1])
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table.readlines()[1:]]
-    listens = "0A"
-    return [int(row[1].split(":")[1], 16) for row in rows if row[3] == listens and row[9] in inodes]
 
 
 class Stranger:
@@ -97,7 +82,7 @@ class GarbageTest(ClusterTest):
             worker_flags=["--set=data_config.batch_size=8"], scheduler_flags=["--linger"])
         cluster.wait_until_training()
         ports = [port for process in (cluster.scheduler, *cluster.servers)
-                 for port in listening_ports(process.popen.pid)]
+                 for port in process.listening_ports()]
         self.assertEqual(len(ports), 3, "the scheduler and two servers with a lane each")
 
         strangers = [Stranger(port) for port in ports]

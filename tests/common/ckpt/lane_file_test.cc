@@ -1,4 +1,5 @@
 #include <array>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,7 @@ TEST_F(LaneFileTest, RefusesEveryFlippedBit) {
     fs_.FlipBit(path, bit);
   }
   EXPECT_TRUE(ReadStatus(file).ok());
+  std::cout << 8 * file.bytes() << " flipped bits, each refused\n";
 }
 
 TEST_F(LaneFileTest, RefusesEveryTruncationEvenWhenTheManifestAgrees) {
