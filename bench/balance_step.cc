@@ -82,10 +82,8 @@ void Compare(const std::string& strategy, uint32_t batch_rows, int rounds, const
 int Main(int argc, char** argv) {
   uint32_t batch_rows = 512;
   int rounds = 15;
-  std::string command = argv[0];
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
-    command += std::string(" ") + argv[i];
     const uint64_t number = ParseUint(argument.substr(argument.find('=') + 1)).value_or(0);
     if (argument.starts_with("--batch=") && number > 0) {
       batch_rows = static_cast<uint32_t>(number);
@@ -96,7 +94,7 @@ int Main(int argc, char** argv) {
       return 2;
     }
   }
-  PrintHeading(command);
+  PrintHeading(CommandOf(argc, argv));
   const Gemm gemm = Gemm::Create(GemmBackend::kAuto);
   for (const char* strategy :
        {"", "loss_weight_strategy: GradNorm",

@@ -208,9 +208,5 @@ int main(int argc, char** argv) {
     std::cerr << "bench_elastic: error: --rows must be at least --keys\n";
     return 64;
   }
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    command += (i > 0 ? " " : "") + std::string(argv[i]);
-  }
-  return antiphon::Run(options, command);
+  return antiphon::Run(options, antiphon::CommandOf(argc, argv));
 }

@@ -37,6 +37,14 @@ std::string DescribeMachine() {
          name.sysname + " " + name.release;
 }
 
+std::string CommandOf(int argc, char** argv) {
+  std::string command;
+  for (int i = 0; i < argc; ++i) {
+    command += (i > 0 ? " " : "") + std::string(argv[i]);
+  }
+  return command;
+}
+
 void PrintHeading(const std::string& command) {
   std::printf("machine: %s\ncommand: %s\n", DescribeMachine().c_str(), command.c_str());
 }

@@ -12,6 +12,9 @@ double Quantile(std::vector<double> values, double share);
 // Processor, cores and kernel.
 std::string DescribeMachine();
 
+// What was typed, for the heading and the report.
+std::string CommandOf(int argc, char** argv);
+
 void PrintHeading(const std::string& command);
 
 // `work` units were done in each of `seconds`: prints min / median / max of the rate.

@@ -105,11 +105,7 @@ int Main(int argc, char** argv) {
   if (!ParseOptions(argc, argv, &options)) {
     return 2;
   }
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    command += std::string(i == 0 ? "" : " ") + argv[i];
-  }
-  PrintHeading(command);
+  PrintHeading(CommandOf(argc, argv));
   const Job job = ReferenceJob(2);
   for (const std::string& library : options.libraries) {
     const StatusOr<GemmBackend> backend = ParseGemmBackend(library);

@@ -7,16 +7,10 @@
 // through an empty handler (METHOD_ECHO), so that the table can be compared with its own bare
 // transport in the same run. Prints machine, command, medians and spread.
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <string>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
 #include <unordered_set>
 #include <vector>
 
@@ -24,21 +18,14 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/figures.h"
+#include "bench/lane_client.h"
+#include "bench/lane_process.h"
 #include "common/base/clock.h"
 #include "common/base/logging.h"
 #include "common/base/rng.h"
-#include "common/cluster/shard_map.h"
-#include "common/net/pending_call.h"
-#include "common/net/rpc.h"
-#include "common/net/zmq_transport.h"
-#include "server/lane.h"
 
 namespace antiphon {
 namespace {
-
-constexpr uint64_t kClusterId = 1;
-constexpr uint64_t kEpoch = 1;
-constexpr uint32_t kShards = 256;
 
 struct Options {
   uint32_t keys = 100000;
@@ -48,37 +35,10 @@ struct Options {
   std::string report;
 };
 
-// The server: one lane on this thread, until the parent goes.
-[[noreturn]] void Serve(int address_pipe) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  SystemClock clock;
-  PosixFileSystem fs;
-  StatusOr<std::unique_ptr<ZmqTransport>> transport = ZmqTransport::Create();
-  CHECK(transport.ok()) << transport.status();
-  StatusOr<std::unique_ptr<Endpoint>> endpoint =
-      (*transport)->Open({.name = "lane 0", .listen_address = "tcp://127.0.0.1:0"});
-  CHECK(endpoint.ok()) << endpoint.status();
-  SnapshotWriter snapshots(fs, SnapshotWriter::Mode::kThread);
-  Lane lane(**endpoint, clock, fs, snapshots, {.incarnation = 1});
-  const std::string address = (*endpoint)->address() + "\n";
-  CHECK_EQ(write(address_pipe, address.data(), address.size()),
-           static_cast<ssize_t>(address.size()));
-  for (;;) {
-    lane.Poll(std::chrono::seconds(1));
-  }
-}
-
-// The client's side of one request at a time.
 class Client {
  public:
   Client(const std::string& address, const Options& options)
-      : options_(options),
-        transport_(std::move(ZmqTransport::Create()).value()),
-        endpoint_(OpenEndpoint()) {
-    rpc_ = std::make_unique<RpcNode>(*endpoint_, clock_, RpcOptions{.incarnation = 2}, nullptr);
-    lane_ = *endpoint_->Connect(address);
-    Configure(address);
-  }
+      : options_(options), lane_(address, TableOf(options)) {}
 
   // Distinct uniform keys below `options.rows`, shifted so that 0 is a key like any other.
   Buffer DrawKeys() {
@@ -92,40 +52,19 @@ class Client {
     return buffer;
   }
 
-  void Pull(const Buffer& keys, uint64_t step) {
-    PullRequest request;
-    request.set_step(step);
-    request.set_purpose(PURPOSE_TRAIN);
-    TableSlice* slice = request.add_tables();
-    slice->set_table(0);
-    slice->set_count(static_cast<uint32_t>(keys.size() / sizeof(Key)));
-    PullReply reply;
-    const Message message = Ask(METHOD_PULL, request, {&keys, 1}, reply);
+  void Pull(const Buffer& keys) {
+    const Message message = lane_.Pull(keys);
     CHECK_EQ(message.bulk()[0].size(), keys.size() / sizeof(Key) * options_.dim * sizeof(float));
   }
 
-  void Push(const Buffer& gradients, const Buffer& counts, uint64_t step) {
-    PushRequest request;
-    request.set_step(step);
-    request.set_partition(0);
-    request.set_lease_epoch(1);
-    request.set_begin(position_);
-    request.set_end(++position_);
-    TableSlice* slice = request.add_tables();
-    slice->set_table(0);
-    slice->set_count(static_cast<uint32_t>(counts.size() / sizeof(uint32_t)));
-    const Buffer frames[] = {gradients, counts, Buffer()};
-    PushReply reply;
-    Ask(METHOD_PUSH, request, frames, reply);
-    CHECK_EQ(reply.outcome(), PushReply::APPLIED);
-  }
+  void Push(const Buffer& gradients, const Buffer& counts) { lane_.Push(gradients, counts); }
 
   // Sends `frames` to the empty handler, which answers with `reply_bytes`.
   void Echo(std::span<const Buffer> frames, uint64_t reply_bytes) {
     EchoRequest request;
     request.set_reply_bytes(reply_bytes);
     EchoReply reply;
-    Ask(METHOD_ECHO, request, frames, reply);
+    lane_.Ask(METHOD_ECHO, request, frames, reply);
   }
 
   // Creates every row before the clock starts.
@@ -137,69 +76,23 @@ class Client {
       for (uint64_t i = 0; i < count; ++i) {
         keys.MutableAs<Key>()[i] = first + i;
       }
-      Pull(keys, 1);
+      Pull(keys);
     }
   }
 
  private:
-  std::unique_ptr<Endpoint> OpenEndpoint() {
-    StatusOr<std::unique_ptr<Endpoint>> endpoint =
-        transport_->Open({.name = "client", .listen_address = ""});
-    CHECK(endpoint.ok()) << endpoint.status();
-    return std::move(endpoint).value();
-  }
-
-  void Configure(const std::string& address) {
-    rpc_->SetCluster(kClusterId, kEpoch);
-    ConfigureRequest request;
-    ParameterSchema* schema = request.mutable_schema();
-    schema->set_seed(1);
-    schema->set_shard_count(kShards);
-    schema->set_chunk_floats(16384);
-    TableSpec* table = schema->add_tables();
-    table->set_name("ids");
-    table->set_dim(options_.dim);
-    table->mutable_optimizer()->mutable_rowwise_adagrad_optimizer();
-    table->mutable_initializer()->mutable_normal_initializer();
-    ClusterView* view = request.mutable_view();
-    view->set_cluster_id(kClusterId);
-    view->set_epoch(kEpoch);
-    view->set_shard_count(kShards);
-    view->add_lanes()->set_address(address);
-    for (const LaneId lane : AssignShards(kShards, 1)) {
-      view->add_lane_of_shard(lane);
-    }
-    ConfigureReply reply;
-    Ask(METHOD_CONFIGURE, request, {}, reply);
-    OpenPartitionRequest open;
-    open.set_partition(0);
-    open.set_lease_epoch(1);
-    OpenPartitionReply opened;
-    Ask(METHOD_OPEN_PARTITION, open, {}, opened);
-  }
-
-  template <typename Reply>
-  Message Ask(Method method, const google::protobuf::MessageLite& meta,
-              std::span<const Buffer> bulk, Reply& reply) {
-    PendingCall call(*rpc_);
-    call.Start(lane_, method, meta, bulk, {});
-    while (!call.ready()) {
-      rpc_->Poll(std::chrono::seconds(1));
-    }
-    Message message;
-    const Status status = call.Take(reply, &message);
-    CHECK(status.ok()) << status;
-    return message;
+  static TableSpec TableOf(const Options& options) {
+    TableSpec table;
+    table.set_name("ids");
+    table.set_dim(options.dim);
+    table.mutable_optimizer()->mutable_rowwise_adagrad_optimizer();
+    table.mutable_initializer()->mutable_normal_initializer();
+    return table;
   }
 
   const Options options_;
-  SystemClock clock_;
-  std::unique_ptr<ZmqTransport> transport_;
-  std::unique_ptr<Endpoint> endpoint_;
-  std::unique_ptr<RpcNode> rpc_;
-  PeerId lane_ = 0;
+  LaneClient lane_;
   Rng rng_{1};
-  Position position_ = 0;
 };
 
 // Seconds of one call.
@@ -233,10 +126,9 @@ Samples Measure(Client& client, const Options& options) {
   const Buffer pushed[] = {gradients, counts};
   for (int64_t round = -2; round < options.rounds; ++round) {  // two rounds to warm up
     const Buffer keys = client.DrawKeys();
-    const auto step = static_cast<uint64_t>(round + 3);
-    const double pull = Time(clock, [&] { client.Pull(keys, step); });
+    const double pull = Time(clock, [&] { client.Pull(keys); });
     const double echo_pull = Time(clock, [&] { client.Echo({&keys, 1}, row_bytes); });
-    const double push = Time(clock, [&] { client.Push(gradients, counts, step); });
+    const double push = Time(clock, [&] { client.Push(gradients, counts); });
     const double echo_push = Time(clock, [&] { client.Echo(pushed, 0); });
     if (round >= 0) {
       samples.pull.push_back(pull);
@@ -248,7 +140,7 @@ Samples Measure(Client& client, const Options& options) {
   Buffer one = Buffer::Allocate(sizeof(Key));
   one.MutableAs<Key>()[0] = 7;
   for (int i = 0; i < 2000; ++i) {
-    samples.round_trip.push_back(Time(clock, [&] { client.Pull(one, 1); }));
+    samples.round_trip.push_back(Time(clock, [&] { client.Pull(one); }));
   }
   return samples;
 }
@@ -278,23 +170,10 @@ nlohmann::json Describe(const Samples& samples, const Options& options) {
 }
 
 int Run(const Options& options, const std::string& command) {
-  int pipe_fds[2];
-  CHECK_EQ(pipe(pipe_fds), 0);
-  const pid_t server = fork();
-  CHECK_GE(server, 0);
-  if (server == 0) {
-    close(pipe_fds[0]);
-    Serve(pipe_fds[1]);
-  }
-  close(pipe_fds[1]);
-  std::string address;
-  for (char c = 0; read(pipe_fds[0], &c, 1) == 1 && c != '\n';) {
-    address += c;
-  }
-  close(pipe_fds[0]);
+  const LaneProcess server;
   nlohmann::json figures;
   {
-    Client client(address, options);
+    Client client(server.address(), options);
     client.Preload();
     const Samples samples = Measure(client, options);
     figures = Describe(samples, options);
@@ -309,8 +188,6 @@ int Run(const Options& options, const std::string& command) {
                 figures["pull_share_of_transport"].get<double>(),
                 figures["push_share_of_transport"].get<double>());
   }
-  kill(server, SIGTERM);
-  waitpid(server, nullptr, 0);
   if (!options.report.empty()) {
     std::ofstream(options.report) << figures.dump(1) << "\n";
   }
@@ -334,9 +211,5 @@ int main(int argc, char** argv) {
     std::cerr << "bench_pull_push: error: --rows must be at least twice --keys\n";
     return 64;
   }
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    command += (i > 0 ? " " : "") + std::string(argv[i]);
-  }
-  return antiphon::Run(options, command);
+  return antiphon::Run(options, antiphon::CommandOf(argc, argv));
 }

@@ -187,9 +187,5 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 15));
   app.add_option("--report", options.report, "write the figures there as JSON");
   CLI11_PARSE(app, argc, argv);
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    command += (i > 0 ? " " : "") + std::string(argv[i]);
-  }
-  return antiphon::Run(options, command);
+  return antiphon::Run(options, antiphon::CommandOf(argc, argv));
 }

@@ -8,40 +8,30 @@
 // be torn, and all rows together must show one moment. Beside it `dd` writes as many bytes with an
 // fsync, and the last file is read back into a table.
 #include <algorithm>
-#include <array>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "bench/figures.h"
+#include "bench/lane_client.h"
+#include "bench/lane_process.h"
 #include "common/base/clock.h"
 #include "common/base/logging.h"
 #include "common/base/rng.h"
-#include "common/cluster/shard_map.h"
 #include "common/net/pending_call.h"
-#include "common/net/rpc.h"
-#include "common/net/zmq_transport.h"
-#include "server/lane.h"
 #include "server/lane_restorer.h"
 #include "tests/support/stamped_rows.h"
 
 namespace antiphon {
 namespace {
 
-constexpr uint64_t kClusterId = 1;
-constexpr uint64_t kEpoch = 1;
-constexpr uint32_t kShards = 256;
 constexpr CallOptions kPatient = {.deadline = std::chrono::hours(1),
                                   .retry_after = std::chrono::minutes(5)};
 
@@ -55,44 +45,6 @@ struct Options {
   std::string report;
 };
 
-// The server: one lane on this thread, until the parent goes.
-[[noreturn]] void Serve(int address_pipe) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  SystemClock clock;
-  PosixFileSystem fs;
-  SnapshotWriter snapshots(fs, SnapshotWriter::Mode::kThread);
-  StatusOr<std::unique_ptr<ZmqTransport>> transport = ZmqTransport::Create();
-  CHECK(transport.ok()) << transport.status();
-  StatusOr<std::unique_ptr<Endpoint>> endpoint =
-      (*transport)->Open({.name = "lane 0", .listen_address = "tcp://127.0.0.1:0"});
-  CHECK(endpoint.ok()) << endpoint.status();
-  Lane lane(**endpoint, clock, fs, snapshots, {.incarnation = 1});
-  const std::string address = (*endpoint)->address() + "\n";
-  CHECK_EQ(write(address_pipe, address.data(), address.size()),
-           static_cast<ssize_t>(address.size()));
-  for (;;) {
-    lane.Poll(std::chrono::seconds(1));
-  }
-}
-
-ConfigureRequest Configuration(const Options& options, const std::string& address) {
-  ConfigureRequest request;
-  ParameterSchema* schema = request.mutable_schema();
-  schema->set_seed(1);
-  schema->set_shard_count(kShards);
-  schema->set_chunk_floats(16384);
-  *schema->add_tables() = StampedTable(options.dim);
-  ClusterView* view = request.mutable_view();
-  view->set_cluster_id(kClusterId);
-  view->set_epoch(kEpoch);
-  view->set_shard_count(kShards);
-  view->add_lanes()->set_address(address);
-  for (const LaneId lane : AssignShards(kShards, 1)) {
-    view->add_lane_of_shard(lane);
-  }
-  return request;
-}
-
 // What one phase saw, in seconds.
 struct Latencies {
   std::vector<double> pull;
@@ -102,19 +54,7 @@ struct Latencies {
 class Client {
  public:
   Client(const std::string& address, const Options& options)
-      : options_(options),
-        transport_(std::move(ZmqTransport::Create()).value()),
-        endpoint_(transport_->Open({.name = "client", .listen_address = ""}).value()) {
-    rpc_ = std::make_unique<RpcNode>(*endpoint_, clock_, RpcOptions{.incarnation = 2}, nullptr);
-    lane_ = *endpoint_->Connect(address);
-    rpc_->SetCluster(kClusterId, kEpoch);
-    ConfigureReply configured;
-    Ask(METHOD_CONFIGURE, Configuration(options, address), {}, configured);
-    OpenPartitionRequest open;
-    open.set_partition(0);
-    open.set_lease_epoch(1);
-    OpenPartitionReply opened;
-    Ask(METHOD_OPEN_PARTITION, open, {}, opened);
+      : options_(options), lane_(address, StampedTable(options.dim)) {
     gradients_ = Buffer::Allocate(size_t{options.keys} * options.dim * sizeof(float));
     std::ranges::fill(gradients_.MutableAs<float>(), -1.0F);
     counts_ = Buffer::Allocate(options.keys * sizeof(uint32_t));
@@ -128,7 +68,7 @@ class Client {
       for (uint64_t i = 0; i < options_.keys; ++i) {
         keys.MutableAs<Key>()[i] = std::min(first + i, options_.rows - 1);
       }
-      Pull(keys);
+      lane_.Pull(keys);
     }
   }
 
@@ -140,12 +80,12 @@ class Client {
     for (uint64_t i = 0; i < options_.keys; ++i) {
       keys.MutableAs<Key>()[i] = i * stripe + rng_.Below(stripe);
     }
-    const Time begin = clock_.Now();
-    Pull(keys);
-    const Time pulled = clock_.Now();
-    Push();
+    const Time begin = clock().Now();
+    lane_.Pull(keys);
+    const Time pulled = clock().Now();
+    lane_.Push(gradients_, counts_);
     seen.pull.push_back(SecondsBetween(begin, pulled));
-    seen.push.push_back(SecondsBetween(pulled, clock_.Now()));
+    seen.push.push_back(SecondsBetween(pulled, clock().Now()));
   }
 
   // Has the lane write its file, training meanwhile or not. Returns the seconds that it took.
@@ -153,74 +93,29 @@ class Client {
     WriteSnapshotRequest request;
     request.set_directory(options_.dir);
     request.set_version(version);
-    PendingCall call(*rpc_);
-    const Time begin = clock_.Now();
-    call.Start(lane_, METHOD_WRITE_SNAPSHOT, request, {}, kPatient);
+    PendingCall call(lane_.rpc());
+    const Time begin = clock().Now();
+    call.Start(lane_.lane(), METHOD_WRITE_SNAPSHOT, request, {}, kPatient);
     while (!call.ready()) {
       if (seen != nullptr) {
         Step(*seen);
       } else {
-        rpc_->Poll(std::chrono::milliseconds(100));
+        lane_.rpc().Poll(std::chrono::milliseconds(100));
       }
     }
     WriteSnapshotReply reply;
     const Status status = call.Take(reply, nullptr);
     CHECK(status.ok()) << status;
     file = reply.file();
-    return SecondsBetween(begin, clock_.Now());
+    return SecondsBetween(begin, clock().Now());
   }
 
-  SystemClock& clock() { return clock_; }
+  SystemClock& clock() { return lane_.clock(); }
 
  private:
-  void Pull(const Buffer& keys) {
-    PullRequest request;
-    request.set_step(++step_);
-    request.set_purpose(PURPOSE_TRAIN);
-    TableSlice* slice = request.add_tables();
-    slice->set_table(0);
-    slice->set_count(options_.keys);
-    PullReply reply;
-    Ask(METHOD_PULL, request, {&keys, 1}, reply);
-  }
-
-  void Push() {
-    PushRequest request;
-    request.set_step(step_);
-    request.set_partition(0);
-    request.set_lease_epoch(1);
-    request.set_begin(position_);
-    request.set_end(++position_);
-    TableSlice* slice = request.add_tables();
-    slice->set_table(0);
-    slice->set_count(options_.keys);
-    const std::array<Buffer, 3> frames = {gradients_, counts_, Buffer()};
-    PushReply reply;
-    Ask(METHOD_PUSH, request, frames, reply);
-    CHECK_EQ(reply.outcome(), PushReply::APPLIED);
-  }
-
-  template <typename Reply>
-  void Ask(Method method, const google::protobuf::MessageLite& meta, std::span<const Buffer> bulk,
-           Reply& reply) {
-    PendingCall call(*rpc_);
-    call.Start(lane_, method, meta, bulk, {});
-    while (!call.ready()) {
-      rpc_->Poll(std::chrono::seconds(1));
-    }
-    const Status status = call.Take(reply, nullptr);
-    CHECK(status.ok()) << status;
-  }
-
   const Options options_;
-  SystemClock clock_;
-  std::unique_ptr<ZmqTransport> transport_;
-  std::unique_ptr<Endpoint> endpoint_;
-  std::unique_ptr<RpcNode> rpc_;
-  PeerId lane_ = 0;
+  LaneClient lane_;
   Rng rng_{1};
-  uint64_t step_ = 0;
-  Position position_ = 0;
   Buffer gradients_;
   Buffer counts_;
 };
@@ -241,7 +136,8 @@ double SecondsOfDd(SystemClock& clock, const std::string& dir, uint64_t bytes) {
 double SecondsOfRestore(SystemClock& clock, const Options& options, const SnapshotFile& file) {
   PosixFileSystem fs;
   const Time begin = clock.Now();
-  StatusOr<std::unique_ptr<LaneStore>> store = LaneStore::Create(Configuration(options, "mem://"));
+  StatusOr<std::unique_ptr<LaneStore>> store =
+      LaneStore::Create(LaneClient::Configuration(StampedTable(options.dim), "mem://"));
   CHECK(store.ok()) << store.status();
   LaneRestorer restorer(fs, **store);
   SnapshotFiles files;
@@ -327,23 +223,8 @@ void Measure(const std::string& address, const Options& options, const std::stri
 }
 
 int Run(const Options& options, const std::string& command) {
-  int pipe_fds[2];
-  CHECK_EQ(pipe(pipe_fds), 0);
-  const pid_t server = fork();
-  CHECK_GE(server, 0);
-  if (server == 0) {
-    close(pipe_fds[0]);
-    Serve(pipe_fds[1]);
-  }
-  close(pipe_fds[1]);
-  std::string address;
-  for (char c = 0; read(pipe_fds[0], &c, 1) == 1 && c != '\n';) {
-    address += c;
-  }
-  close(pipe_fds[0]);
-  Measure(address, options, command);
-  kill(server, SIGTERM);
-  waitpid(server, nullptr, 0);
+  const LaneProcess server;
+  Measure(server.address(), options, command);
   return 0;
 }
 
@@ -370,9 +251,5 @@ int main(int argc, char** argv) {
     std::cerr << "bench_snapshot: error: --rows must be at least --keys\n";
     return 64;
   }
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    command += (i > 0 ? " " : "") + std::string(argv[i]);
-  }
-  return antiphon::Run(options, command);
+  return antiphon::Run(options, antiphon::CommandOf(argc, argv));
 }

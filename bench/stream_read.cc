@@ -278,11 +278,7 @@ Options ParseOptions(int argc, char** argv) {
 }  // namespace antiphon
 
 int main(int argc, char** argv) {
-  std::string command = "bench/stream_read";
-  for (int i = 1; i < argc; ++i) {
-    command += std::string(" ") + argv[i];
-  }
-  antiphon::PrintHeading(command);
+  antiphon::PrintHeading(antiphon::CommandOf(argc, argv));
   antiphon::Run(antiphon::ParseOptions(argc, argv));
   return 0;
 }
