@@ -68,17 +68,11 @@ class RunningCluster {
       engines_.push_back(std::make_unique<JobEngine>(job_, fs_, clock_, gemm_, JobEngineOptions{}));
       factories.push_back(engines_.back().get());
     }
-    LocalClusterOptions options;
-    options.scheduler.snapshot_dir = snapshot_dir;
-    options.scheduler.restore_dir = setup.restore_dir;
-    options.scheduler.outputs.report_path = setup.report_path;
-    options.servers = setup.servers;
-    options.job_digest = JobDigest(job_.job);
-    options.seed = 1;
-    options.listen_address = [](const std::string& name) { return "mem://" + name; };
-    cluster_ = LocalCluster::Start(options, transport_, fs_, clock_, factories).value();
+    cluster_ = LocalCluster::Start(ClusterFor(job_.job, setup, snapshot_dir), transport_, fs_,
+                                   clock_, factories)
+                   .value();
     client_ =
-        CtlClient::Connect(transport_, clock_, cluster_->scheduler_address(), 4711, 5s).value();
+        CtlClient::Connect(transport_, clock_, cluster_->scheduler_address(), 4711, 60s).value();
   }
   ~RunningCluster() { cluster_->Stop(); }
 

@@ -1,5 +1,6 @@
 #include "tests/cluster/trained_model.h"
 
+#include <chrono>
 #include <cstring>
 #include <memory>
 
@@ -14,7 +15,6 @@
 #include "common/math/gemm.h"
 #include "common/net/memory_transport.h"
 #include "models/checked_job.h"
-#include "tools/local/local_cluster.h"
 #include "worker/job_engine.h"
 
 namespace antiphon {
@@ -211,6 +211,21 @@ std::string WriteSceneJob(const std::string& folder, SceneModel model) {
   return folder + "/scenes.textproto";
 }
 
+LocalClusterOptions ClusterFor(const Job& job, const TrainSetup& setup,
+                               const std::string& snapshot_dir) {
+  LocalClusterOptions options;
+  options.scheduler.heartbeat = std::chrono::milliseconds(20);
+  options.scheduler.snapshot_dir = snapshot_dir;
+  options.scheduler.restore_dir = setup.restore_dir;
+  options.scheduler.outputs.report_path = setup.report_path;
+  options.servers = setup.servers;
+  options.lanes = setup.lanes;
+  options.job_digest = JobDigest(job);
+  options.seed = 1;
+  options.listen_address = [](const std::string& name) { return "mem://" + name; };
+  return options;
+}
+
 TrainedBits TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,
                           const TrainSetup& setup) {
   PosixFileSystem fs;
@@ -229,17 +244,8 @@ TrainedBits TrainSmallJob(const std::string& job_path, const std::string& snapsh
         *job, fs, clock, gemm, JobEngineOptions{.compute_threads = setup.compute_threads}));
     factories.push_back(engines.back().get());
   }
-  LocalClusterOptions options;
-  options.scheduler.snapshot_dir = snapshot_dir;
-  options.scheduler.restore_dir = setup.restore_dir;
-  options.scheduler.outputs.report_path = setup.report_path;
-  options.servers = setup.servers;
-  options.lanes = setup.lanes;
-  options.job_digest = JobDigest(job->job);
-  options.seed = 1;
-  options.listen_address = [](const std::string& name) { return "mem://" + name; };
-  StatusOr<std::unique_ptr<LocalCluster>> cluster =
-      LocalCluster::Start(options, transport, fs, clock, factories);
+  StatusOr<std::unique_ptr<LocalCluster>> cluster = LocalCluster::Start(
+      ClusterFor(job->job, setup, snapshot_dir), transport, fs, clock, factories);
   EXPECT_TRUE(cluster.ok()) << cluster.status();
   if (!cluster.ok()) {
     return {};

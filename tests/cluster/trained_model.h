@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "common/base/types.h"
+#include "proto/job.pb.h"
 #include "proto/plan.pb.h"
+#include "tools/local/local_cluster.h"
 
 namespace antiphon {
 
@@ -43,6 +45,12 @@ std::string WriteSmallJob(const std::string& folder);
 // rows of home alone. The last table of kPepNet is "domain": one row a scene.
 enum class SceneModel { kUms, kStar, kPepNet };
 std::string WriteSceneJob(const std::string& folder, SceneModel model = SceneModel::kUms);
+
+// A cluster on the in-process transport that trains `job` as `setup` says. Its heartbeats are
+// quick: they bring the news that a job is over, for which a test would otherwise wait half a
+// second.
+LocalClusterOptions ClusterFor(const Job& job, const TrainSetup& setup,
+                               const std::string& snapshot_dir);
 
 // Trains it and reads the snapshot that it leaves in `snapshot_dir`. Any error fails the test.
 TrainedBits TrainSmallJob(const std::string& job_path, const std::string& snapshot_dir,

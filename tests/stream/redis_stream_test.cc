@@ -39,7 +39,7 @@ TEST(RedisStreamTest, WantsAnAddressAndThePasswordThatIsNamed) {
 TEST(RedisStreamTest, WaitsForAServerThatIsAwayAndThenGivesUp) {
   SystemClock clock;
   StreamConfig config;
-  config.set_away_ms(50);
+  config.set_away_ms(500);
   config.mutable_redis()->set_address("127.0.0.1:1");
   const StatusOr<std::unique_ptr<RecordStream>> stream = MakeRedisStream(config, {}, clock);
   ASSERT_TRUE(stream.ok());

@@ -19,7 +19,7 @@ TEST(SignalWatcherTest, CallsBackOnceForTheFirstSignal) {
 
   kill(getpid(), SIGTERM);
 
-  EXPECT_EQ(seen.PopFor(std::chrono::seconds(5)), SIGTERM);
+  EXPECT_EQ(seen.PopFor(std::chrono::seconds(60)), SIGTERM);
 }
 
 TEST(SignalWatcherTest, StopsWithoutASignal) {

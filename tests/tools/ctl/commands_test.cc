@@ -109,7 +109,7 @@ class CommandsTest : public ::testing::Test {
  protected:
   CommandsTest() : transport_(clock_) {}
 
-  void Connect(Duration patience = std::chrono::seconds(5)) {
+  void Connect(Duration patience = std::chrono::seconds(60)) {
     auto client = CtlClient::Connect(transport_, clock_, "mem://scheduler", 9, patience);
     ASSERT_TRUE(client.ok()) << client.status();
     client_ = std::move(*client);
@@ -200,7 +200,7 @@ TEST_F(CommandsTest, TimesOutWhenALaneIsSilent) {
 
 TEST_F(CommandsTest, NoticesWhenTheSchedulerFallsSilentWhileItWaits) {
   FakePeer scheduler(transport_, clock_, "mem://scheduler");
-  Connect(std::chrono::milliseconds(100));
+  Connect(std::chrono::milliseconds(300));
   scheduler.FallSilentAfter(2);
 
   const auto reply = client_->Ask<EchoReply>(METHOD_ECHO, EchoRequest(), std::chrono::hours(1));
