@@ -1,10 +1,51 @@
 #include "server/snapshot_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace antiphon {
 
-std::vector<std::byte> LaneFile::TakeBuffer() {
+std::optional<StatusOr<SnapshotFile>> LaneFile::result() const {
+  MutexLock lock(mu_);
+  return result_;
+}
+
+void LaneFile::SetResult(StatusOr<SnapshotFile> result) {
+  {
+    MutexLock lock(mu_);
+    result_ = std::move(result);
+  }
+  if (waker_ != nullptr) {
+    waker_->Wake();
+  }
+}
+
+SnapshotWriter::SnapshotWriter(FileSystem& fs, Mode mode)
+    : fs_(fs), mode_(mode), queue_(kMaxPieces) {
+  if (mode == Mode::kThread) {
+    thread_ = Thread("snapshots", [this] { Run(); });
+  }
+}
+
+bool SnapshotWriter::TrySubmit(WritePiece& piece) {
+  if (mode_ == Mode::kInline) {
+    Work(piece);
+    return true;
+  }
+  if (queue_.TryPush(piece)) {
+    return true;
+  }
+  {
+    MutexLock lock(mu_);
+    if (std::ranges::find(refused_, piece.file->waker_) == refused_.end()) {
+      refused_.push_back(piece.file->waker_);
+    }
+  }
+  // The writer may have found nobody to wake in the meantime.
+  return queue_.TryPush(piece);
+}
+
+std::vector<std::byte> SnapshotWriter::TakeBuffer() {
   MutexLock lock(mu_);
   if (buffers_.empty()) {
     return {};
@@ -14,46 +55,40 @@ std::vector<std::byte> LaneFile::TakeBuffer() {
   return buffer;
 }
 
-std::optional<StatusOr<SnapshotFile>> LaneFile::result() const {
-  MutexLock lock(mu_);
-  return result_;
-}
-
-void LaneFile::GiveBack(std::vector<std::byte> buffer) {
+void SnapshotWriter::GiveBack(std::vector<std::byte> buffer) {
   buffer.clear();
+  const bool is_worth_keeping = buffer.capacity() > 0 && buffer.capacity() <= kBlockTargetBytes;
   MutexLock lock(mu_);
-  if (buffers_.size() < SnapshotWriter::kMaxPieces) {
+  if (is_worth_keeping && buffers_.size() < kMaxPieces) {
     buffers_.push_back(std::move(buffer));
   }
-}
-
-void LaneFile::SetResult(StatusOr<SnapshotFile> result) {
-  MutexLock lock(mu_);
-  result_ = std::move(result);
-}
-
-SnapshotWriter::SnapshotWriter(FileSystem& fs, Mode mode)
-    : fs_(fs), mode_(mode), queue_(kMaxPieces) {
-  if (mode == Mode::kThread) {
-    thread_ = Thread("snapshots", [this] {
-      while (std::optional<WritePiece> piece = queue_.Pop()) {
-        Work(*piece);
-      }
-    });
-  }
-}
-
-bool SnapshotWriter::TrySubmit(WritePiece& piece) {
-  if (mode_ == Mode::kThread) {
-    return queue_.TryPush(piece);
-  }
-  Work(piece);
-  return true;
 }
 
 void SnapshotWriter::Stop() {
   queue_.Close();
   thread_.Join();
+}
+
+void SnapshotWriter::Run() {
+  while (std::optional<WritePiece> piece = queue_.Pop()) {
+    Work(*piece);
+    if (queue_.size() <= kMaxPieces / 2) {
+      WakeRefused();
+    }
+  }
+}
+
+void SnapshotWriter::WakeRefused() {
+  std::vector<std::shared_ptr<Waker>> refused;
+  {
+    MutexLock lock(mu_);
+    refused.swap(refused_);
+  }
+  for (const std::shared_ptr<Waker>& waker : refused) {
+    if (waker != nullptr) {
+      waker->Wake();
+    }
+  }
 }
 
 void SnapshotWriter::Work(WritePiece& piece) {
@@ -65,10 +100,7 @@ void SnapshotWriter::Work(WritePiece& piece) {
       file.SetResult(status);
     }
   }
-  file.GiveBack(std::move(piece.payload));
-  if (file.waker_ != nullptr) {
-    file.waker_->Wake();
-  }
+  GiveBack(std::move(piece.payload));
 }
 
 Status SnapshotWriter::Write(LaneFile& file, const WritePiece& piece) {

@@ -2,8 +2,8 @@
 // so that no lane ever waits for the disk.
 //
 // A lane hands over blocks through a queue of a few megabytes and learns by TrySubmit that it is
-// full. What comes back (buffers to be filled again, the end of a file) lies in the LaneFile, which
-// is guarded. Any thread may call a SnapshotWriter.
+// full; it is woken when half of the queue is free. More than a few would not make the disk faster,
+// and would push the rows that are trained out of the caches. Any thread may call a SnapshotWriter.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,8 @@ namespace antiphon {
 // LaneFileWriter, which only the writer's thread uses.
 class LaneFile {
  public:
-  // `waker` ends the wait of the lane whenever the file has moved on; null: nobody waits.
+  // `waker` ends the wait of the lane when the writer has room again, and when there is a result;
+  // null: nobody waits.
   LaneFile(std::string directory, std::string name, LaneFileHeader header,
            std::shared_ptr<Waker> waker)
       : directory_(std::move(directory)),
@@ -39,9 +40,6 @@ class LaneFile {
 
   std::string path() const { return directory_ + "/" + name_; }
 
-  // An empty buffer whose memory has been used before, or one without any.
-  std::vector<std::byte> TakeBuffer() AP_EXCLUDES(mu_);
-
   // The file as it lies on the disk, durable, or what went wrong: known before the end, so that
   // nobody needs to go on. Nothing while all is well and unfinished.
   std::optional<StatusOr<SnapshotFile>> result() const AP_EXCLUDES(mu_);
@@ -49,7 +47,6 @@ class LaneFile {
  private:
   friend class SnapshotWriter;
 
-  void GiveBack(std::vector<std::byte> buffer) AP_EXCLUDES(mu_);
   void SetResult(StatusOr<SnapshotFile> result) AP_EXCLUDES(mu_);
 
   const std::string directory_;
@@ -58,7 +55,6 @@ class LaneFile {
   const std::shared_ptr<Waker> waker_;
   std::unique_ptr<LaneFileWriter> writer_;  // the writer's thread's; null before and after
   mutable Mutex mu_;
-  std::vector<std::vector<std::byte>> buffers_ AP_GUARDED_BY(mu_);
   std::optional<StatusOr<SnapshotFile>> result_ AP_GUARDED_BY(mu_);
 };
 
@@ -83,19 +79,30 @@ class SnapshotWriter {
   SnapshotWriter(FileSystem& fs, Mode mode);
   ~SnapshotWriter() { Stop(); }
 
-  // False when there is no room now; `piece` is then left as it was.
-  bool TrySubmit(WritePiece& piece);
+  // False when there is no room now; `piece` is then left as it was, and its file's waker will say
+  // when to try again.
+  bool TrySubmit(WritePiece& piece) AP_EXCLUDES(mu_);
+
+  // An empty buffer for a payload. Its memory has been used before, unless there is none such: a
+  // snapshot need not ask the system for what the one before gave back.
+  std::vector<std::byte> TakeBuffer() AP_EXCLUDES(mu_);
 
   // Does what has been submitted and ends. May be called twice.
   void Stop();
 
  private:
+  void Run();
   void Work(WritePiece& piece);
+  void GiveBack(std::vector<std::byte> buffer) AP_EXCLUDES(mu_);
+  void WakeRefused() AP_EXCLUDES(mu_);
   Status Write(LaneFile& file, const WritePiece& piece);
 
   FileSystem& fs_;
   const Mode mode_;
   BoundedQueue<WritePiece> queue_;
+  Mutex mu_;
+  std::vector<std::vector<std::byte>> buffers_ AP_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<Waker>> refused_ AP_GUARDED_BY(mu_);  // of who found no room
   Thread thread_;
 };
 

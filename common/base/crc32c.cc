@@ -10,49 +10,52 @@
 namespace antiphon {
 namespace {
 
+// A checksum is a polynomial over GF(2), modulo the one below; its highest bit is the factor of
+// x^0. A zero byte behind what it covers multiplies it by x^8.
+constexpr uint32_t kPolynomial = 0x82f63b78;
+constexpr uint32_t kOne = 0x80000000;
+
+constexpr uint32_t TimesX(uint32_t a) {
+  return (a >> 1) ^ ((a & 1) != 0 ? kPolynomial : 0);
+}
+
+constexpr uint32_t Times(uint32_t a, uint32_t b) {
+  uint32_t product = 0;
+  for (; a != 0; a <<= 1, b = TimesX(b)) {
+    if ((a & kOne) != 0) {
+      product ^= b;
+    }
+  }
+  return product;
+}
+
+// x^(8 * bytes), by repeated squaring.
+constexpr uint32_t ShiftOfZeroBytes(uint64_t bytes) {
+  uint32_t power = kOne >> 8;
+  uint32_t shift = kOne;
+  for (; bytes != 0; bytes >>= 1, power = Times(power, power)) {
+    if ((bytes & 1) != 0) {
+      shift = Times(shift, power);
+    }
+  }
+  return shift;
+}
+
 #if defined(__SSE4_2__)
 
 // The crc32 instruction takes 3 cycles and starts one a cycle: three streams keep it busy. Each
 // block of 3 * kStreamBytes is summed as three streams, which a table of zero-byte shifts joins.
 constexpr size_t kStreamBytes = 1024;
-constexpr uint32_t kPolynomial = 0x82f63b78;
-
-using Matrix = std::array<uint32_t, 32>;
-
-constexpr uint32_t Times(const Matrix& matrix, uint32_t vector) {
-  uint32_t sum = 0;
-  for (int bit = 0; vector != 0; vector >>= 1, ++bit) {
-    if ((vector & 1) != 0) {
-      sum ^= matrix[bit];
-    }
-  }
-  return sum;
-}
-
-constexpr Matrix Square(const Matrix& matrix) {
-  Matrix square{};
-  for (int bit = 0; bit < 32; ++bit) {
-    square[bit] = Times(matrix, matrix[bit]);
-  }
-  return square;
-}
 
 // tables[k][b]: what byte k of a checksum becomes once kStreamBytes zero bytes have followed it.
 using ShiftTables = std::array<std::array<uint32_t, 256>, 4>;
 
 constexpr ShiftTables MakeShiftTables() {
-  Matrix step{};  // one zero bit
-  step[0] = kPolynomial;
-  for (int bit = 1; bit < 32; ++bit) {
-    step[bit] = 1U << (bit - 1);
-  }
-  for (size_t bits = 1; bits < kStreamBytes * 8; bits *= 2) {
-    step = Square(step);
-  }
+  const uint32_t shift = ShiftOfZeroBytes(kStreamBytes);
   ShiftTables tables{};
   for (uint32_t k = 0; k < 4; ++k) {
     for (uint32_t byte = 0; byte < 256; ++byte) {
-      tables[k][byte] = Times(step, byte << (8 * k));
+      tables[k][byte] = Times(shift, byte << (8 * k));
     }
   }
   return tables;
@@ -104,7 +107,7 @@ constexpr std::array<uint32_t, 256> MakeTable() {
   for (uint32_t byte = 0; byte < 256; ++byte) {
     uint32_t crc = byte;
     for (int bit = 0; bit < 8; ++bit) {
-      crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78 : 0);
+      crc = TimesX(crc);
     }
     table[byte] = crc;
   }
@@ -126,6 +129,10 @@ uint32_t Extend(uint32_t crc, const std::byte* p, size_t n) {
 
 uint32_t ExtendCrc32c(uint32_t crc, std::span<const std::byte> bytes) {
   return ~Extend(~crc, bytes.data(), bytes.size());
+}
+
+uint32_t JoinCrc32c(uint32_t first, uint32_t second, uint64_t second_bytes) {
+  return Times(ShiftOfZeroBytes(second_bytes), first) ^ second;
 }
 
 }  // namespace antiphon

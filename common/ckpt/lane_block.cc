@@ -19,13 +19,15 @@ constexpr size_t kPrologueCrcAt = 28;
 
 }  // namespace
 
-void EncodeBlockPrologue(const LaneBlock& block, std::span<std::byte, kBlockPrologueBytes> out) {
+void EncodeBlockPrologue(const BlockPrologue& prologue,
+                         std::span<std::byte, kBlockPrologueBytes> out) {
+  const LaneBlock& block = prologue.block;
   StoreLittle<uint32_t>(out, kKindAt, static_cast<uint32_t>(block.kind));
   StoreLittle<uint32_t>(out, kSubjectAt, block.subject);
   StoreLittle<uint32_t>(out, kIndexAt, block.index);
   StoreLittle<uint32_t>(out, kCountAt, block.count);
-  StoreLittle<uint64_t>(out, kPayloadBytesAt, block.payload.size());
-  StoreLittle<uint32_t>(out, kPayloadCrcAt, Crc32c(block.payload));
+  StoreLittle<uint64_t>(out, kPayloadBytesAt, prologue.payload_bytes);
+  StoreLittle<uint32_t>(out, kPayloadCrcAt, prologue.payload_crc32c);
   StoreLittle<uint32_t>(out, kPrologueCrcAt, Crc32c(out.first(kPrologueCrcAt)));
 }
 

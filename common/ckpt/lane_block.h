@@ -17,8 +17,9 @@ namespace antiphon {
 inline constexpr SealKind kLaneFileKind = {
     .magic = "APLANE\r\n", .format = 1, .max_bytes = uint64_t{256} << 20};
 inline constexpr size_t kBlockPrologueBytes = 32;
-// Writers aim at the first, readers refuse more than the second.
-inline constexpr size_t kBlockTargetBytes = size_t{1} << 20;
+// Writers aim at the first, so that a payload which has been summed lies in a near cache still when
+// it is copied. Readers refuse more than the second.
+inline constexpr size_t kBlockTargetBytes = size_t{256} << 10;
 inline constexpr size_t kMaxBlockBytes = size_t{64} << 20;
 inline constexpr size_t kTombstoneBytes = 12;  // a key, and why its row went
 
@@ -40,14 +41,15 @@ struct LaneBlock {
   std::span<const std::byte> payload;
 };
 
-// What a prologue says, before the payload is there.
+// What a prologue says of a block whose payload is elsewhere.
 struct BlockPrologue {
-  LaneBlock block;  // without payload
+  LaneBlock block;  // its payload is not looked at
   uint64_t payload_bytes = 0;
   uint32_t payload_crc32c = 0;
 };
 
-void EncodeBlockPrologue(const LaneBlock& block, std::span<std::byte, kBlockPrologueBytes> out);
+void EncodeBlockPrologue(const BlockPrologue& prologue,
+                         std::span<std::byte, kBlockPrologueBytes> out);
 
 // kDataLoss: damaged, or a size past kMaxBlockBytes; kUnimplemented: a kind of another version.
 StatusOr<BlockPrologue> DecodeBlockPrologue(std::span<const std::byte, kBlockPrologueBytes> in);

@@ -36,14 +36,14 @@ Status LaneFileReader::ReadHeader() {
                          " bytes, the manifest says " + std::to_string(expected_.bytes()));
   }
   std::array<std::byte, kSealBytes> prologue;
-  AP_RETURN_IF_ERROR(ReadExactly(prologue));
+  AP_RETURN_IF_ERROR(ReadExactly(prologue).status());
   AP_ASSIGN_OR_RETURN(const Seal seal, DecodeSeal(kLaneFileKind, prologue));
   if (seal.bytes > file_->size() - offset_) {
     return DataLossError("a header of " + std::to_string(seal.bytes) +
                          " bytes, but the file ends before");
   }
   payload_.resize(seal.bytes);
-  AP_RETURN_IF_ERROR(ReadExactly(payload_));
+  AP_RETURN_IF_ERROR(ReadExactly(payload_).status());
   return OpenSealed(seal, payload_, header_);
 }
 
@@ -61,15 +61,15 @@ StatusOr<std::optional<LaneBlock>> LaneFileReader::NextChecked() {
     return std::optional<LaneBlock>();
   }
   std::array<std::byte, kBlockPrologueBytes> bytes;
-  AP_RETURN_IF_ERROR(ReadExactly(bytes));
+  AP_RETURN_IF_ERROR(ReadExactly(bytes).status());
   AP_ASSIGN_OR_RETURN(const BlockPrologue prologue, DecodeBlockPrologue(bytes));
   if (prologue.payload_bytes > file_->size() - offset_) {
     return DataLossError("a block of " + std::to_string(prologue.payload_bytes) +
                          " bytes, but the file ends before");
   }
   payload_.resize(prologue.payload_bytes);
-  AP_RETURN_IF_ERROR(ReadExactly(payload_));
-  if (const uint32_t crc32c = Crc32c(payload_); crc32c != prologue.payload_crc32c) {
+  AP_ASSIGN_OR_RETURN(const uint32_t crc32c, ReadExactly(payload_));
+  if (crc32c != prologue.payload_crc32c) {
     return DataLossError("the checksum of block " + std::to_string(seen_.blocks()) + " (kind " +
                          std::to_string(static_cast<uint32_t>(prologue.block.kind)) + ", subject " +
                          std::to_string(prologue.block.subject) + ", " +
@@ -149,7 +149,7 @@ Status LaneFileReader::CheckEnd(std::span<const std::byte> payload) const {
   return Status();
 }
 
-Status LaneFileReader::ReadExactly(std::span<std::byte> out) {
+StatusOr<uint32_t> LaneFileReader::ReadExactly(std::span<std::byte> out) {
   size_t filled = 0;
   while (filled < out.size()) {
     AP_ASSIGN_OR_RETURN(const size_t got, file_->Read(out.subspan(filled)));
@@ -159,8 +159,9 @@ Status LaneFileReader::ReadExactly(std::span<std::byte> out) {
     filled += got;
   }
   offset_ += filled;
-  crc32c_ = ExtendCrc32c(crc32c_, out);
-  return Status();
+  const uint32_t crc32c = Crc32c(out);
+  crc32c_ = JoinCrc32c(crc32c_, crc32c, out.size());
+  return crc32c;
 }
 
 Status LaneFileReader::AtBlock(const Status& status) const {

@@ -42,7 +42,8 @@ class LaneFileReader {
       : path_(std::move(path)), expected_(expected), file_(std::move(file)) {}
 
   Status ReadHeader();
-  Status ReadExactly(std::span<std::byte> out);
+  // Returns the checksum of what it read.
+  StatusOr<uint32_t> ReadExactly(std::span<std::byte> out);
   StatusOr<std::optional<LaneBlock>> NextChecked();
   Status Count(const LaneBlock& block);
   Status CheckEnd(std::span<const std::byte> payload) const;

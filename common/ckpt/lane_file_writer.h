@@ -38,7 +38,7 @@ class LaneFileWriter {
   LaneFileWriter(FileSystem& fs, const std::string& directory, const std::string& name);
 
   std::string temporary_path() const { return directory_ + "/" + name_ + ".tmp"; }
-  Status Write(std::span<const std::byte> bytes);
+  Status Write(std::span<const std::byte> bytes, uint32_t crc32c);
   Status WriteBlock(const LaneBlock& block);
 
   FileSystem& fs_;

@@ -68,5 +68,16 @@ TEST(Crc32cTest, GoesOnWhereItStopped) {
   }
 }
 
+TEST(Crc32cTest, JoinsTheSumsOfTwoRanges) {
+  const std::vector<std::byte> bytes = RandomBytes(8000);
+  const uint32_t whole = Crc32c(bytes);
+  for (size_t cut = 0; cut <= bytes.size(); cut += 97) {
+    const std::span<const std::byte> all(bytes);
+    const std::span<const std::byte> rest = all.subspan(cut);
+    EXPECT_EQ(JoinCrc32c(Crc32c(all.first(cut)), Crc32c(rest), rest.size()), whole) << cut;
+  }
+  EXPECT_EQ(JoinCrc32c(whole, Crc32c({}), 0), whole);
+}
+
 }  // namespace
 }  // namespace antiphon

@@ -1,5 +1,6 @@
 #include "common/base/file_system.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdlib.h>
 
@@ -98,6 +99,32 @@ TEST_F(PosixFileSystemTest, ReportsAFullDisk) {
 
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
   EXPECT_EQ((*file)->Sync(), status) << "a failed file must not look well again";
+}
+
+// Past the page cache only whole sectors go, gathered in a buffer of 2 MiB.
+TEST_F(PosixFileSystemTest, WritesLargeFilesOfEverySize) {
+  constexpr size_t kBuffer = size_t{2} << 20;
+  constexpr size_t kPiece = 300'007;
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{4096}, kBuffer - 1, kBuffer, kBuffer + 1,
+                            2 * kBuffer, 2 * kBuffer + 777}) {
+    std::string text(size, ' ');
+    for (size_t i = 0; i < size; ++i) {
+      text[i] = static_cast<char>('a' + i % 23);
+    }
+    auto file = fs_.CreateLarge(Path("large"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    for (size_t at = 0; at < size; at += kPiece) {
+      ASSERT_TRUE((*file)->Append(Bytes(text).subspan(at, std::min(kPiece, size - at))).ok());
+    }
+    ASSERT_TRUE((*file)->Sync().ok());
+    ASSERT_TRUE((*file)->Append(Bytes("behind")).ok());
+    ASSERT_TRUE((*file)->Close().ok());
+
+    const StatusOr<std::string> contents = ReadWholeFile(fs_, Path("large"), 8 << 20);
+
+    ASSERT_TRUE(contents.ok()) << contents.status();
+    EXPECT_TRUE(*contents == text + "behind") << size;
+  }
 }
 
 TEST_F(PosixFileSystemTest, RefusesAFileThatIsLargerThanAllowed) {

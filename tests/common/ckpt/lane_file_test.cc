@@ -141,7 +141,9 @@ TEST_F(LaneFileTest, DoesNotTrustAnIntactLength) {
   const std::vector<std::byte> large(1 << 16);
   std::string lying = whole.substr(0, header_end) + std::string(kBlockPrologueBytes, '\0');
   EncodeBlockPrologue(
-      {.kind = BlockKind::kRows, .count = 1, .payload = large},
+      {.block = {.kind = BlockKind::kRows, .count = 1, .payload = {}},
+       .payload_bytes = large.size(),
+       .payload_crc32c = Crc32c(large)},
       std::as_writable_bytes(std::span(lying)).subspan(header_end).first<kBlockPrologueBytes>());
 
   const Status status = ReadStatus(Store(file, lying));
