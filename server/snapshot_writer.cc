@@ -70,6 +70,7 @@ void SnapshotWriter::Stop() {
 }
 
 void SnapshotWriter::Run() {
+  LetOthersGoFirst();
   while (std::optional<WritePiece> piece = queue_.Pop()) {
     Work(*piece);
     if (queue_.size() <= kMaxPieces / 2) {
