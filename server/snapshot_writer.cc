@@ -70,7 +70,6 @@ void SnapshotWriter::Stop() {
 }
 
 void SnapshotWriter::Run() {
-  LetOthersGoFirst();
   while (std::optional<WritePiece> piece = queue_.Pop()) {
     Work(*piece);
     if (queue_.size() <= kMaxPieces / 2) {

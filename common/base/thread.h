@@ -27,10 +27,4 @@ class Thread {
   std::thread thread_;
 };
 
-// From now on whoever wakes up takes the processor from the calling thread at once and not when its
-// turn is over, while its share of a busy machine stays the same. For work that nobody waits for,
-// beside threads that answer requests. Only a request to the system: Linux before 6.12 grants half
-// of it, and lets what wakes up wait for a turn.
-void LetOthersGoFirst();
-
 }  // namespace antiphon
