@@ -20,8 +20,8 @@ if(ANTIPHON_PRELUDE)
   # hiredis wants it of whoever links it. Nothing changes on 64 bits, but g++ takes a compiled header
   # only for a source with the same definitions.
   target_compile_definitions(antiphon_flags INTERFACE _FILE_OFFSET_BITS=64)
-  # With a compiled header g++ 12 warns inside the standard library of what it is right to be silent
-  # about elsewhere (GCC bug 105651 again). The presets without a prelude keep all warnings, as errors.
+  # With a compiled header g++ 12 takes the standard library for code of ours and warns of what it
+  # sees there in `"text" + std::string`. The presets without a prelude keep all warnings, as errors.
   target_compile_options(antiphon_flags INTERFACE -w)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/prelude.cc CONTENT "")
 endif()
