@@ -120,7 +120,9 @@ StatusOr<BatchFeed::Outcome> ReadAhead::ReadBatches(const Command& command) {
     }
     at = prepared->batch.end;
     preparer_.Prepare(*prepared);
-    if (!Hand({.generation = command.generation, .batch = std::move(prepared), .status = {}})) {
+    if (!Hand({.generation = command.generation,
+               .batch = std::exchange(prepared, nullptr),
+               .status = {}})) {
       break;
     }
   }
