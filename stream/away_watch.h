@@ -21,7 +21,6 @@ class AwayWatch {
   Status NoteFailure(const std::string& what);
   void NoteAnswer();
 
-  bool is_away() const { return since_.has_value(); }
   // Who is away, why, and for how long; nothing while it answers.
   void TellIn(SourceReport& report) const;
 
